@@ -1,0 +1,20 @@
+//! Which way heights are counted, and so what is sea.
+
+/// The sign convention of a field of heights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elevation {
+    /// Height above sea level: the sea is at or below zero (a topography).
+    PositiveUp,
+    /// Depth below sea level: the sea is above zero and land is exactly zero (a bathymetry).
+    PositiveDown,
+}
+
+impl Elevation {
+    /// True for a cell of the sea. A missing value is never sea.
+    pub fn is_sea(self, value: f64) -> bool {
+        match self {
+            Self::PositiveUp => value <= 0.0,
+            Self::PositiveDown => value > 0.0,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Interpolating one variable, straight from its stored values.
+
+use dataset::{AttributeValue, Values, Variable};
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis as Dim, IxDyn, Zip};
+
+use crate::interpolate::{Axis, Beyond, Bracket, Method, Sample};
+
+/// Where each target of one coordinate finds its value.
+pub(super) struct Places {
+    by: By,
+    /// Stored position of the nearest label, for what cannot be averaged.
+    labels: Vec<usize>,
+}
+
+enum By {
+    Linear(Vec<Option<Bracket>>),
+    Nearest(Vec<Option<usize>>),
+}
+
+impl Places {
+    pub(super) fn new(axis: &Axis, targets: &[f64], method: Method, beyond: Beyond) -> Self {
+        let by = match method {
+            Method::Linear => By::Linear(axis.brackets(targets, beyond)),
+            Method::Nearest => By::Nearest(axis.nearest(targets, beyond)),
+        };
+        Self { by, labels: axis.nearest_label(targets) }
+    }
+
+    /// Number of targets that have a value.
+    pub(super) fn inside(&self) -> u64 {
+        match &self.by {
+            By::Linear(brackets) => brackets.iter().flatten().count() as u64,
+            By::Nearest(positions) => positions.iter().flatten().count() as u64,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+/// How stored numbers become values (CF conventions).
+pub(super) struct Packing {
+    missing: Vec<f64>,
+    scale: Option<f64>,
+    offset: Option<f64>,
+}
+
+impl Packing {
+    pub(super) fn of(variable: &Variable) -> Self {
+        let number = |name: &str| variable.attributes.get(name).and_then(AttributeValue::as_f64);
+        Self {
+            missing: ["_FillValue", "missing_value"].into_iter().filter_map(number).collect(),
+            scale: number("scale_factor"),
+            offset: number("add_offset"),
+        }
+    }
+
+    /// True when values are more than the stored numbers with gaps.
+    pub(super) fn changes_values(&self) -> bool {
+        self.scale.is_some() || self.offset.is_some()
+    }
+
+    #[inline]
+    fn value(&self, stored: f64) -> f64 {
+        if self.missing.contains(&stored) {
+            return f64::NAN;
+        }
+        let scaled = self.scale.map_or(stored, |factor| stored * factor);
+        self.offset.map_or(scaled, |shift| scaled + shift)
+    }
+}
+
+/// Interpolates numbers along `axes`: pairs of an axis of the variable and the places along it, longitude first.
+///
+/// Integers and packed numbers are taken in double. Single precision becomes double by linear interpolation and
+/// stays single by nearest, unless `single_stays_single` is false: then all is done in double.
+pub(super) fn interpolate(
+    values: &Values,
+    packing: &Packing,
+    axes: &[(usize, &Places)],
+    single_stays_single: bool,
+) -> Values {
+    macro_rules! in_double {
+        ($array:expr, $to:expr) => {
+            Values::F64(numbers($array.view(), |x| packing.value($to(x)), axes, f64::NAN, |x| x))
+        };
+    }
+    match values {
+        Values::F32(array) if single_stays_single && !packing.changes_values() => {
+            let load = |x: f32| if packing.missing.contains(&f64::from(x)) { f32::NAN } else { x };
+            match axes.iter().all(|(_, places)| matches!(places.by, By::Nearest(_))) {
+                true => Values::F32(gathered(array.view(), load, axes, f32::NAN)),
+                false => Values::F64(numbers(array.view(), load, axes, f32::NAN, f64::from)),
+            }
+        }
+        Values::F32(array) => in_double!(array, f64::from),
+        Values::F64(array) => in_double!(array, |x: f64| x),
+        Values::I8(array) => in_double!(array, f64::from),
+        Values::U8(array) => in_double!(array, f64::from),
+        Values::I16(array) => in_double!(array, f64::from),
+        Values::U16(array) => in_double!(array, f64::from),
+        Values::I32(array) => in_double!(array, f64::from),
+        Values::U32(array) => in_double!(array, f64::from),
+        Values::I64(array) => in_double!(array, |x: i64| x as f64),
+        Values::U64(array) => in_double!(array, |x: u64| x as f64),
+        text @ (Values::Char(_) | Values::Text(_)) => relabel(text, axes),
+    }
+}
+
+/// Takes the nearest label along `axes`: for text and truth values.
+pub(super) fn relabel(values: &Values, axes: &[(usize, &Places)]) -> Values {
+    macro_rules! select {
+        ($($variant:ident),*) => {
+            match values {
+                $(Values::$variant(array) => {
+                    let mut selected = array.clone();
+                    for (axis, places) in axes {
+                        selected = selected.select(Dim(*axis), &places.labels);
+                    }
+                    Values::$variant(selected)
+                })*
+            }
+        };
+    }
+    select!(I8, U8, I16, U16, I32, U32, I64, U64, F32, F64, Char, Text)
+}
+
+fn numbers<T, W, L>(
+    source: ArrayViewD<T>,
+    load: L,
+    axes: &[(usize, &Places)],
+    missing: W,
+    widen: impl Fn(W) -> f64 + Sync,
+) -> ArrayD<f64>
+where
+    T: Copy + Send + Sync,
+    W: Sample,
+    L: Fn(T) -> W + Sync,
+{
+    let brackets: Vec<(usize, &[Option<Bracket>])> = axes
+        .iter()
+        .filter_map(|(axis, places)| match &places.by {
+            By::Linear(brackets) => Some((*axis, brackets.as_slice())),
+            By::Nearest(_) => None,
+        })
+        .collect();
+    match brackets.as_slice() {
+        [] => gathered(source, |x| widen(load(x)), axes, widen(missing)),
+        [only] => along_one(source, load, *only),
+        [first, second, ..] => along_two(source, load, *first, *second),
+    }
+}
+
+/// Takes the value at the place of every target, `missing` where there is none.
+fn gathered<T, W, L>(source: ArrayViewD<T>, load: L, axes: &[(usize, &Places)], missing: W) -> ArrayD<W>
+where
+    T: Copy + Send + Sync,
+    W: Copy + Send + Sync,
+    L: Fn(T) -> W + Sync,
+{
+    let mut shape = source.shape().to_vec();
+    let mut positions: Vec<Vec<Option<usize>>> = shape.iter().map(|&n| (0..n).map(Some).collect()).collect();
+    for (axis, places) in axes {
+        shape[*axis] = places.len();
+        if let By::Nearest(nearest) = &places.by {
+            positions[*axis].clone_from(nearest);
+        }
+    }
+    let mut result = ArrayD::from_elem(IxDyn(&shape), missing);
+    // The slowest axis that is interpolated is the one to share out; slower ones are few or one.
+    let shared = axes.iter().map(|(axis, _)| *axis).min().unwrap_or(0);
+    result.axis_iter_mut(Dim(shared)).into_par_iter().zip(&positions[shared]).for_each(
+        |(mut slice, place)| {
+            let Some(place) = place else { return };
+            let from = source.index_axis(Dim(shared), *place);
+            let rest: Vec<&Vec<Option<usize>>> =
+                positions.iter().enumerate().filter(|(axis, _)| *axis != shared).map(|(_, p)| p).collect();
+            let mut at = vec![0_usize; rest.len()];
+            for (index, value) in slice.indexed_iter_mut() {
+                let mut inside = true;
+                for (axis, wanted) in rest.iter().enumerate() {
+                    match wanted[index[axis]] {
+                        Some(position) => at[axis] = position,
+                        None => inside = false,
+                    }
+                }
+                if inside {
+                    *value = load(from[at.as_slice()]);
+                }
+            }
+        },
+    );
+    result
+}
+
+/// Linear interpolation along one axis.
+fn along_one<T, W, L>(
+    source: ArrayViewD<T>,
+    load: L,
+    (axis, brackets): (usize, &[Option<Bracket>]),
+) -> ArrayD<f64>
+where
+    T: Copy + Send + Sync,
+    W: Sample,
+    L: Fn(T) -> W + Sync,
+{
+    let mut shape = source.shape().to_vec();
+    shape[axis] = brackets.len();
+    let mut result = ArrayD::zeros(IxDyn(&shape));
+    let mut order: Vec<usize> = (0..shape.len()).filter(|&other| other != axis).collect();
+    order.push(axis);
+    lanes(source.permuted_axes(order.as_slice()), result.view_mut().permuted_axes(order), &load, brackets);
+    result
+}
+
+/// Linear interpolation along `first` and then along `second`.
+///
+/// The first pass treats only the positions along `second` that the second pass needs, so the intermediate has at
+/// most two of them per target.
+fn along_two<T, W, L>(
+    source: ArrayViewD<T>,
+    load: L,
+    (first, first_brackets): (usize, &[Option<Bracket>]),
+    (second, second_brackets): (usize, &[Option<Bracket>]),
+) -> ArrayD<f64>
+where
+    T: Copy + Send + Sync,
+    W: Sample,
+    L: Fn(T) -> W + Sync,
+{
+    let mut shape = source.shape().to_vec();
+    let mut order = vec![second];
+    order.extend((0..shape.len()).filter(|&axis| axis != first && axis != second));
+    order.push(first);
+    let source = source.permuted_axes(order.as_slice());
+
+    let mut needed: Vec<usize> =
+        second_brackets.iter().flatten().flat_map(|bracket| [bracket.low, bracket.high]).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let mut rank = vec![0; source.shape()[0]];
+    for (k, &position) in needed.iter().enumerate() {
+        rank[position] = k;
+    }
+    let mut between_shape = source.shape().to_vec();
+    between_shape[0] = needed.len();
+    if let Some(last) = between_shape.last_mut() {
+        *last = first_brackets.len();
+    }
+    let mut between = ArrayD::<f64>::zeros(IxDyn(&between_shape));
+    between.axis_iter_mut(Dim(0)).into_par_iter().zip(&needed).for_each(|(row, &position)| {
+        lanes(source.index_axis(Dim(0), position), row, &load, first_brackets);
+    });
+
+    shape[first] = first_brackets.len();
+    shape[second] = second_brackets.len();
+    let mut result = ArrayD::zeros(IxDyn(&shape));
+    let mut view = result.view_mut().permuted_axes(order);
+    view.axis_iter_mut(Dim(0)).into_par_iter().zip(second_brackets).for_each(|(mut row, bracket)| {
+        let Some(bracket) = bracket else {
+            row.fill(f64::NAN);
+            return;
+        };
+        let low = between.index_axis(Dim(0), rank[bracket.low]);
+        let high = between.index_axis(Dim(0), rank[bracket.high]);
+        Zip::from(&mut row).and(&low).and(&high).for_each(|value, &low, &high| {
+            *value = plain_nan(f64::between(low, high, bracket));
+        });
+    });
+    result
+}
+
+/// Linear interpolation along the last axis, lane by lane.
+fn lanes<T, W, L>(
+    source: ArrayViewD<T>,
+    mut result: ArrayViewMutD<f64>,
+    load: &L,
+    brackets: &[Option<Bracket>],
+) where
+    T: Copy,
+    W: Sample,
+    L: Fn(T) -> W,
+{
+    let last = Dim(source.ndim() - 1);
+    Zip::from(result.lanes_mut(last)).and(source.lanes(last)).for_each(|mut out, lane| {
+        for (value, bracket) in out.iter_mut().zip(brackets) {
+            *value = bracket.as_ref().map_or(f64::NAN, |bracket| {
+                plain_nan(W::between(load(lane[bracket.low]), load(lane[bracket.high]), bracket))
+            });
+        }
+    });
+}
+
+/// One bit pattern for all missing values, whatever arithmetic made them.
+fn plain_nan(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
+}

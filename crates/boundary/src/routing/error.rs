@@ -1,0 +1,133 @@
+//! Why a topography cannot be routed.
+
+use super::heights::Undrained;
+use crate::bathymetry::TPointsError;
+
+/// Why a topography cannot be routed: what is wrong, where, and what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The file has no such variable.
+    #[error("there is no variable '{name}' in the file; it has {}", available.join(", "))]
+    NoVariable {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        available: Vec<String>,
+    },
+    /// The variable holds text.
+    #[error("variable '{name}' holds text, not heights")]
+    NotNumeric {
+        /// The variable.
+        name: String,
+    },
+    /// The variable has not two dimensions of more than one value.
+    #[error(
+        "variable '{name}' has the dimensions ({}): routing needs one map, with a latitude and a longitude",
+        dimensions.join(", ")
+    )]
+    NotAMap {
+        /// The variable.
+        name: String,
+        /// Its dimensions with their lengths.
+        dimensions: Vec<String>,
+    },
+    /// A dimension of the variable has no coordinate that says where its cells are.
+    #[error(
+        "no {axis} coordinate is known for the dimension(s) {} of variable '{name}': name it, or add a \
+         one-dimensional variable with units degrees_north or degrees_east",
+        dimensions.join(", ")
+    )]
+    NoCoordinate {
+        /// The variable.
+        name: String,
+        /// Latitude or longitude.
+        axis: &'static str,
+        /// Dimensions without a known coordinate.
+        dimensions: Vec<String>,
+    },
+    /// The cells are not those of a regular global grid.
+    #[error(
+        "the {count} {axis}s of '{name}' run from {first} to {last}: routing needs the centres of equal cells all around \
+         the globe, here from {expected_first} to {expected_last}; regrid the file first (limits: default)"
+    )]
+    NotGlobal {
+        /// The coordinate variable.
+        name: String,
+        /// Latitude or longitude.
+        axis: &'static str,
+        /// Number of values.
+        count: usize,
+        /// First value, degrees.
+        first: f64,
+        /// Last value, degrees.
+        last: f64,
+        /// Where the first of as many cells belongs, degrees.
+        expected_first: f64,
+        /// Where the last belongs, degrees.
+        expected_last: f64,
+    },
+    /// Some cells have no height.
+    #[error(
+        "{count} of {cells} cells of variable '{name}' have no value, the first at latitude {lat}, longitude {lon}: \
+         fill them (a refined grid has none along its edges: regrid with a periodic longitude and nearest values at the \
+         poles, or with the source's own resolution) and run routing again"
+    )]
+    Missing {
+        /// The variable.
+        name: String,
+        /// Cells without a value.
+        count: usize,
+        /// Cells in all.
+        cells: usize,
+        /// Latitude of the first, degrees.
+        lat: f64,
+        /// Longitude of the first, degrees.
+        lon: f64,
+    },
+    /// The values are no heights of a planet in metres.
+    #[error(
+        "variable '{name}' reaches {height} at latitude {lat}, longitude {lon}: that is no height in metres \
+         (a fill value that the file does not declare?)"
+    )]
+    Implausible {
+        /// The variable.
+        name: String,
+        /// The value.
+        height: f64,
+        /// Latitude, degrees.
+        lat: f64,
+        /// Longitude, degrees.
+        lon: f64,
+    },
+    /// Nothing is above sea level.
+    #[error("variable '{name}' has no land: no height is above 0, so there is nothing to route")]
+    NoLand {
+        /// The variable.
+        name: String,
+    },
+    /// Nothing is at or below sea level.
+    #[error(
+        "variable '{name}' has no sea: all heights are above 0, so rivers have nowhere to go (is it the right variable, \
+         in metres above sea level?)"
+    )]
+    NoSea {
+        /// The variable.
+        name: String,
+    },
+    /// Latitudes for the relief that are none.
+    #[error(
+        "the latitudes given for the relief are not usable: {count} values, of which {invalid} are not latitudes"
+    )]
+    ReliefLatitudes {
+        /// How many were given.
+        count: usize,
+        /// How many are not within -90..90.
+        invalid: usize,
+    },
+    /// Some land does not drain.
+    #[error(transparent)]
+    Undrained(#[from] Undrained),
+    /// The ocean grid is none.
+    #[error(transparent)]
+    OceanGrid(#[from] TPointsError),
+}

@@ -1,0 +1,243 @@
+//! The command line, as clap parses it. Help texts are the manual.
+
+use std::path::PathBuf;
+
+use boundary::Release;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Climate Simulation Platform: from one topography to the boundary conditions of the IPSL model.
+#[derive(Debug, Parser)]
+#[command(name = "climsim", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole platform in this process, and print the address of its pages.
+    ///
+    /// Accounts, files and messages are kept in the instance folder (SQLite, built-in broker). The environment variables of the services
+    /// are honoured: with BROKER_HOSTNAME or DATABASE_URL, RabbitMQ or PostgreSQL take part.
+    Serve(Serve),
+    /// Interpolate every variable of a file onto a regular grid.
+    Regrid(Regrid),
+    /// Compute river routing, bathymetry, soils and high-resolution relief.
+    Routing(Routing),
+    /// Compute the fractions of plant functional types.
+    Pft(Pft),
+    /// Write the default masks of the Atlantic, the Pacific and the Indian ocean.
+    Subbasins(OnBathymetry),
+    /// Compute the geothermal heat flow.
+    Heatflow(OnBathymetry),
+    /// Compute the lateral viscosity coefficient near western coasts.
+    Ahmcoef(OnBathymetry),
+    /// Find seas that have no connection to the ocean.
+    InternalOceans(Labels),
+    /// Find passages that are one cell wide.
+    Passages(Labels),
+    /// Generate a tripolar ocean grid.
+    OceanGrid(OceanGrid),
+    /// Compute everything that needs no hand: routing, then PFT, heat flow, ahmcoef and sub-basins.
+    Pipeline(Pipeline),
+    /// Manage accounts.
+    #[command(subcommand)]
+    User(User),
+    /// Make the database of an instance folder. Never touches an existing one, unless told to.
+    InitDb(InitDb),
+    /// Check an instance folder: every stored file against its row and its hash.
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder that holds everything [default: INSTANCE_PATH, else ./instance].
+    #[arg(long)]
+    pub(crate) instance: Option<PathBuf>,
+    /// Address to listen on; 0.0.0.0 serves the network [default: FLASK_RUN_HOST, else 127.0.0.1].
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Port of the pages; 0 takes a free one [default: FLASK_RUN_PORT, else 5000].
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Make an account. The password is asked for, or read from the standard input.
+    Add(Account),
+    /// Give an account a new password, asked for or read from the standard input.
+    Password(Account),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    /// Name of the account.
+    pub(crate) name: String,
+    /// The instance folder [default: INSTANCE_PATH, else ./instance].
+    #[arg(long)]
+    pub(crate) instance: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitDb {
+    /// The instance folder [default: INSTANCE_PATH, else ./instance].
+    #[arg(long)]
+    pub(crate) instance: Option<PathBuf>,
+    /// Start anew although there is a database: it is moved to the folder `backups` first.
+    #[arg(long)]
+    pub(crate) start_anew: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The instance folder [default: INSTANCE_PATH, else ./instance].
+    #[arg(long)]
+    pub(crate) instance: Option<PathBuf>,
+    /// Remove what belongs to nobody: files without a row, rows of deleted data files, expired sessions.
+    #[arg(long)]
+    pub(crate) sweep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Regrid {
+    /// The file to regrid (any NetCDF format).
+    pub(crate) input: PathBuf,
+    /// The file to write.
+    pub(crate) output: PathBuf,
+    /// Distance between target longitudes, in degrees.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) lon_step: f64,
+    /// Distance between target latitudes, in degrees.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) lat_step: f64,
+    /// Cover the globe, or just what the data cover.
+    #[arg(long, value_enum, default_value_t = Limits::Default)]
+    pub(crate) limits: Limits,
+    /// How values between the source's cell centres are found.
+    #[arg(long, value_enum, default_value_t = Interpolator::Linear)]
+    pub(crate) interpolator: Interpolator,
+    #[command(flatten)]
+    pub(crate) coordinates: Coordinates,
+    #[command(flatten)]
+    pub(crate) release: ReleaseOption,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Routing {
+    /// The topography: metres above sea level on a regular global grid.
+    pub(crate) input: PathBuf,
+    /// Name of the topography's variable.
+    #[arg(long)]
+    pub(crate) topo_var: String,
+    /// The directory for routing.nc, bathy.nc, soils.nc and topo_high_res.nc (made if missing).
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Coordinates of the ocean grid; without it the built-in tripolar grid is generated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ocean_grid: Option<PathBuf>,
+    /// A file whose variable `latitude` holds the latitudes of the relief; without it they are regular.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) relief_latitudes: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) coordinates: Coordinates,
+    #[command(flatten)]
+    pub(crate) release: ReleaseOption,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pft {
+    /// The routing file.
+    pub(crate) routing: PathBuf,
+    /// The file to write.
+    pub(crate) output: PathBuf,
+    /// JSON table `{"dataArray": [[latitude, 13 percentages], ...]}`; without it the platform's default.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) table: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) release: ReleaseOption,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnBathymetry {
+    /// The bathymetry on the ocean grid.
+    pub(crate) bathymetry: PathBuf,
+    /// The file to write.
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) release: ReleaseOption,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Labels {
+    /// A topography (height above sea level) or a bathymetry (depth, variable `Bathymetry`).
+    pub(crate) input: PathBuf,
+    /// Name of the variable.
+    #[arg(long)]
+    pub(crate) var: String,
+    /// Write the map of labels to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OceanGrid {
+    /// The file to write: a NEMO coordinates file.
+    pub(crate) output: PathBuf,
+    /// The two northern poles as LON,LAT,LON,LAT in degrees (they should lie on land).
+    #[arg(
+        long,
+        value_name = "LON,LAT,LON,LAT",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        num_args = 4
+    )]
+    pub(crate) poles: Option<Vec<f64>>,
+    /// Nominal resolution in degrees.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) resolution: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pipeline {
+    #[command(flatten)]
+    pub(crate) routing: Routing,
+    /// JSON table of the PFT step; without it the platform's default.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) table: Option<PathBuf>,
+}
+
+/// Names of the coordinates, where they cannot be told from the file.
+#[derive(Debug, Args)]
+pub(crate) struct Coordinates {
+    /// Name of the longitude; guessed from names, units and axis attributes when absent.
+    #[arg(long)]
+    pub(crate) lon: Option<String>,
+    /// Name of the latitude; guessed when absent.
+    #[arg(long)]
+    pub(crate) lat: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseOption {
+    /// Generation of the numerics: 2021, 2023, or corrected (every recommended correction).
+    #[arg(long, default_value_t = Release::default())]
+    pub(crate) release: Release,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Limits {
+    /// 180W to 180E and 90S to 90N.
+    Default,
+    /// The extent of the data.
+    Data,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Interpolator {
+    Linear,
+    Nearest,
+}

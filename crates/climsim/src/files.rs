@@ -1,0 +1,43 @@
+//! Reading and writing what the commands work on.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use dataset::cf::{self, Guess};
+use dataset::{Dataset, Header};
+
+use crate::arguments::Coordinates;
+
+pub(crate) fn read(path: &Path) -> Result<Dataset> {
+    // The error names the file.
+    Ok(dataset::read(path)?)
+}
+
+pub(crate) fn write(dataset: &Dataset, path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("making the directory {}", folder.display()))?;
+    }
+    Ok(dataset::write(dataset, path)?)
+}
+
+/// The names of longitude and latitude: as given, else as guessed.
+pub(crate) fn coordinates(header: &Header, given: &Coordinates) -> Result<(String, String)> {
+    if let (Some(lon), Some(lat)) = (&given.lon, &given.lat) {
+        return Ok((lon.clone(), lat.clone()));
+    }
+    match cf::guess(header) {
+        Guess::Certain { lon, lat } => {
+            Ok((given.lon.clone().unwrap_or(lon), given.lat.clone().unwrap_or(lat)))
+        }
+        Guess::Ambiguous { lon_candidates, lat_candidates } => bail!(
+            "cannot tell which variables are longitude and latitude (candidates: {} and {}): name them with --lon and --lat",
+            or_none(&lon_candidates),
+            or_none(&lat_candidates),
+        ),
+    }
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

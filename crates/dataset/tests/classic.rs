@@ -1,0 +1,374 @@
+//! Reading and writing the classic formats.
+
+mod support;
+
+use std::io::Read;
+
+use dataset::{
+    AttributeValue, Attributes, DataType, Dataset, Dimension, Error, File, Format, Values, Variable,
+};
+use ndarray::{ArrayD, Slice, arr1, arr2};
+use proptest::prelude::*;
+use support::{Spec, Var, be16, be64, sample};
+
+#[test]
+fn every_version_is_read() {
+    for (version, format) in [(1, Format::Classic), (2, Format::Offset64), (5, Format::Data64)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sample.nc");
+        let bytes = sample(version).build();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(file.header().format, format);
+        let read = file.read_all().unwrap();
+        assert_eq!(read, dataset::from_bytes(&bytes, "sample.nc").unwrap());
+        assert_eq!(read.dimensions[0], Dimension { name: "time".to_owned(), len: 2, unlimited: true });
+        assert_eq!(read.attributes.text("title"), Some("a map"));
+        assert_eq!(read.attributes.get("range"), Some(&AttributeValue::F64(vec![-1.0, 1.0])));
+        let values = |name: &str| read.variable(name).unwrap().values.clone();
+        assert_eq!(values("lon"), Values::F64(arr1(&[10.0, 20.0, 30.0]).into_dyn()));
+        assert_eq!(values("flag"), Values::I8(arr1(&[1, -127, 3]).into_dyn()));
+        assert_eq!(values("depth"), Values::I16(arr2(&[[1, 2, 3], [4, 5, 6]]).into_dyn()));
+        assert_eq!(values("label"), Values::Char(arr2(&[*b"abc", *b"def"]).into_dyn()));
+        assert_eq!(values("one"), Values::F32(ndarray::arr0(1.5).into_dyn()));
+        if version == 5 {
+            assert_eq!(values("u16"), Values::U16(arr1(&[0x0102, 0x0304, 0x0506]).into_dyn()));
+            assert_eq!(values("u32").data_type(), DataType::U32);
+            let Values::I64(long) = values("i64") else { panic!("not i64") };
+            assert_eq!(long[[0]], 0x0102_0304_0506_0708);
+        }
+    }
+}
+
+#[test]
+fn what_the_obvious_writer_makes_is_rewritten_byte_for_byte() {
+    let bytes = sample(2).build();
+    let written = dataset::to_bytes(&dataset::from_bytes(&bytes, "sample.nc").unwrap()).unwrap();
+    assert!(written == bytes);
+}
+
+/// Only one record variable: its records are not padded.
+#[test]
+fn a_single_record_variable_has_no_padding() {
+    for streaming in [false, true] {
+        let records = vec![be16(&[1, 2, 3]), be16(&[4, 5, 6]), be16(&[7, 8, 9])];
+        let spec = Spec {
+            version: 2,
+            records: 3,
+            streaming,
+            dimensions: vec![("time", 0), ("x", 3)],
+            attributes: vec![],
+            variables: vec![Var {
+                name: "v",
+                dimensions: vec![0, 1],
+                attributes: vec![],
+                code: 3,
+                values: records,
+                is_record: true,
+            }],
+        };
+        let bytes = spec.build();
+        let read = dataset::from_bytes(&bytes, "records.nc").unwrap();
+        let expected = arr2(&[[1, 2, 3], [4, 5, 6], [7, 8, 9]]).into_dyn();
+        assert_eq!(read.variable("v").unwrap().values, Values::I16(expected));
+        if !streaming {
+            assert!(dataset::to_bytes(&read).unwrap() == bytes);
+        }
+    }
+}
+
+#[test]
+fn slabs_are_slices_of_the_whole() {
+    let mut map = Dataset::new();
+    let cube = ArrayD::from_shape_fn(vec![3, 4, 5], |at| (at[0] * 100 + at[1] * 10 + at[2]) as f64);
+    map.dimensions.push(Dimension { name: "t".to_owned(), len: 3, unlimited: true });
+    map.add_f64("cube", &["t", "y", "x"], cube.clone(), Attributes::new());
+    map.add_i32("other", &["t", "x"], ArrayD::from_elem(vec![3, 5], 7), Attributes::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cube.nc");
+    dataset::write(&map, &path).unwrap();
+    let file = File::open(&path).unwrap();
+    for t in 0..=3 {
+        for y in 0..=4 {
+            for x in 0..=5 {
+                let (start, count) = ([t.min(1), y / 2, x / 3], [3 - t.max(1), 4 - y, 5 - x]);
+                let slab = file.read_slab("cube", &start, &count).unwrap();
+                let slice = cube.slice_each_axis(|axis| {
+                    let axis = axis.axis.index();
+                    Slice::from(start[axis]..start[axis] + count[axis])
+                });
+                assert_eq!(slab, Values::F64(slice.to_owned()), "{start:?} {count:?}");
+            }
+        }
+    }
+    assert!(matches!(file.read_slab("cube", &[0, 0, 3], &[1, 1, 3]), Err(Error::OutOfBounds { .. })));
+    assert!(matches!(file.read_slab("cube", &[0, 0], &[1, 1]), Err(Error::OutOfBounds { .. })));
+    assert!(matches!(
+        file.read_slab("cube", &[usize::MAX, 0, 0], &[1, 1, 1]),
+        Err(Error::OutOfBounds { .. })
+    ));
+    let Err(Error::NoVariable { available, .. }) = file.read("cub") else { panic!("read") };
+    assert_eq!(available, "cube, other");
+}
+
+#[test]
+fn other_types_are_widened_without_loss() {
+    let mut map = Dataset::new();
+    map.dimensions.push(Dimension { name: "x".to_owned(), len: 2, unlimited: false });
+    let mut add = |name: &str, values: Values, fill: Option<AttributeValue>| {
+        let mut attributes = Attributes::new();
+        if let Some(fill) = fill {
+            attributes.set("_FillValue", fill);
+        }
+        map.variables.push(Variable::new(name, &["x"], values, attributes));
+    };
+    add("u8", Values::U8(arr1(&[0, 255]).into_dyn()), Some(AttributeValue::U8(vec![255])));
+    add("u16", Values::U16(arr1(&[0, 65535]).into_dyn()), None);
+    add("u32", Values::U32(arr1(&[0, 5]).into_dyn()), None);
+    add("big", Values::U32(arr1(&[0, u32::MAX]).into_dyn()), None);
+    add(
+        "i64",
+        Values::I64(arr1(&[-5, i64::MIN + 2]).into_dyn()),
+        Some(AttributeValue::I64(vec![i64::MIN + 2])),
+    );
+    add("text", Values::Text(arr1(&["ab".to_owned(), String::new()]).into_dyn()), None);
+    let read = dataset::from_bytes(&dataset::to_bytes(&map).unwrap(), "wide.nc").unwrap();
+    let values = |name: &str| read.variable(name).unwrap().values.clone();
+    assert_eq!(values("u8"), Values::I16(arr1(&[0, 255]).into_dyn()));
+    assert_eq!(
+        read.variable("u8").unwrap().attributes.get("_FillValue"),
+        Some(&AttributeValue::I16(vec![255]))
+    );
+    assert_eq!(values("u16"), Values::I32(arr1(&[0, 65535]).into_dyn()));
+    assert_eq!(values("u32"), Values::I32(arr1(&[0, 5]).into_dyn()));
+    assert_eq!(values("big"), Values::F64(arr1(&[0.0, 4_294_967_295.0]).into_dyn()));
+    let long = read.variable("i64").unwrap().decode().unwrap();
+    assert!(long[[0]] == -5.0 && long[[1]].is_nan(), "the fill value still marks its cells");
+    assert_eq!(values("text"), Values::Char(arr2(&[*b"ab", *b"\0\0"]).into_dyn()));
+
+    map.variables.push(Variable::new(
+        "odd",
+        &["x"],
+        Values::I64(arr1(&[0, (1 << 53) + 1]).into_dyn()),
+        Attributes::new(),
+    ));
+    let error = dataset::to_bytes(&map).unwrap_err();
+    assert!(matches!(&error, Error::CannotHold { name, .. } if name == "odd"), "{error}");
+}
+
+#[test]
+fn nan_of_any_kind_becomes_the_quiet_nan() {
+    let mut map = Dataset::new();
+    map.add_f64(
+        "v",
+        &["x"],
+        arr1(&[-f64::NAN, f64::from_bits(0x7FF0_0000_0000_0001)]).into_dyn(),
+        Attributes::new(),
+    );
+    let bytes = dataset::to_bytes(&map).unwrap();
+    assert!(bytes.ends_with(&be64(&[f64::from_bits(0x7FF8_0000_0000_0000); 2])));
+}
+
+#[test]
+fn arrays_that_are_not_row_major_are_written_in_order() {
+    let mut map = Dataset::new();
+    let array = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    map.add_f64("v", &["x", "y"], array.clone().reversed_axes().into_dyn(), Attributes::new());
+    let read = dataset::from_bytes(&dataset::to_bytes(&map).unwrap(), "t.nc").unwrap();
+    assert_eq!(read.variable("v").unwrap().values, Values::F64(array.t().to_owned().into_dyn()));
+}
+
+#[test]
+fn inconsistent_datasets_are_refused() {
+    let mut map = Dataset::new();
+    map.add_f64("v", &["x"], arr1(&[1.0, 2.0]).into_dyn(), Attributes::new());
+    let mut twice = map.clone();
+    twice.add_f64("v", &["x"], arr1(&[1.0, 2.0]).into_dyn(), Attributes::new());
+    let mut longer = map.clone();
+    longer.add_f64("w", &["x"], arr1(&[1.0]).into_dyn(), Attributes::new());
+    let mut rank = map.clone();
+    rank.variables[0].dimensions.clear();
+    let mut empty = map.clone();
+    empty.add_f64("w", &["none"], ArrayD::zeros(vec![0]), Attributes::new());
+    for (dataset, word) in
+        [(twice, "two variables"), (longer, "length 1"), (rank, "dimensions"), (empty, "is empty")]
+    {
+        let error = dataset::to_bytes(&dataset).unwrap_err();
+        assert!(matches!(error, Error::Inconsistent { .. }) && error.to_string().contains(word), "{error}");
+    }
+}
+
+#[test]
+fn damaged_files_say_what_is_wrong() {
+    let bytes = sample(2).build();
+    let error = |bytes: &[u8]| dataset::from_bytes(bytes, "map.nc").unwrap_err();
+    let cut = error(&bytes[..bytes.len() - 8]);
+    assert!(
+        matches!(&cut, Error::Truncated { what, .. } if what.contains("label") || what.contains("depth")),
+        "{cut}"
+    );
+    assert!(matches!(error(&bytes[..40]), Error::Truncated { .. }));
+    assert!(matches!(error(b"PK\x03\x04 an archive"), Error::NotNetcdf { .. }));
+    assert!(matches!(error(b""), Error::NotNetcdf { .. }));
+    assert!(matches!(error(b"\x89HDF\r\n\x1a\n........"), Error::Unsupported { .. }));
+    assert_eq!(cut.file(), "map.nc");
+    assert_eq!(cut.renamed("mine.nc").file(), "mine.nc");
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(dataset::read(folder.path()), Err(Error::NotNetcdf { .. })));
+    assert!(matches!(dataset::read(folder.path().join("none.nc")), Err(Error::Io { .. })));
+}
+
+/// Variables that all point at the same bytes would make a small file large in memory.
+#[test]
+fn overlapping_variables_are_refused() {
+    let mut spec = sample(2);
+    spec.dimensions[1].1 = 64;
+    spec.variables = (0..60)
+        .map(|i| Var {
+            name: ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"][i % 10],
+            dimensions: vec![1],
+            attributes: vec![],
+            code: 6,
+            values: vec![be64(&[0.0; 64])],
+            is_record: false,
+        })
+        .take(10)
+        .collect();
+    let mut bytes = spec.build();
+    let one = dataset::from_bytes(&bytes, "ten.nc").unwrap();
+    assert_eq!(one.variables.len(), 10);
+    // All begin where the first does.
+    let begin = |i: usize| (bytes.len() - (10 - i) * 512) as u64;
+    let (first, others): (u64, Vec<u64>) = (begin(0), (1..10).map(begin).collect());
+    for other in others {
+        let at = bytes.windows(8).position(|w| w == other.to_be_bytes()).unwrap();
+        bytes[at..at + 8].copy_from_slice(&first.to_be_bytes());
+    }
+    bytes.truncate(first as usize + 512);
+    let error = dataset::from_bytes(&bytes, "ten.nc").unwrap_err();
+    assert!(error.to_string().contains("overlap"), "{error}");
+}
+
+#[test]
+fn global_attributes_are_replaced_without_rewriting() {
+    for version in [1, 2, 5] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sample.nc");
+        let bytes = sample(version).build();
+        std::fs::write(&path, &bytes).unwrap();
+        let attributes = Attributes::new().with("history", "made longer than it was before").with("n", 3);
+        let copy = dataset::with_global_attributes(&path, &attributes).unwrap();
+        let len = copy.len();
+        let mut sent = Vec::new();
+        copy.into_reader().unwrap().read_to_end(&mut sent).unwrap();
+        assert_eq!(sent.len() as u64, len);
+        let mut expected = dataset::from_bytes(&bytes, "sample.nc").unwrap();
+        expected.attributes = attributes;
+        assert_eq!(dataset::from_bytes(&sent, "sent.nc").unwrap(), expected);
+        if version == 2 {
+            assert!(dataset::to_bytes(&expected).unwrap() == sent, "as if it were written anew");
+        }
+        assert!(std::fs::read(&path).unwrap() == bytes, "the stored file is as it was");
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.nc");
+    let mut map = Dataset::new();
+    map.add_f64("v", &["x"], arr1(&[1.0, 2.0]).into_dyn(), Attributes::new());
+    dataset::write(&map, &path).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let mut bad = map.clone();
+    bad.variables[0].dimensions.clear();
+    let error = dataset::write(&bad, &path).unwrap_err();
+    assert_eq!(error.file(), path.display().to_string());
+    assert!(std::fs::read(&path).unwrap() == before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(dataset::write(&map, folder.path().join("none/map.nc")).is_err());
+}
+
+fn values(shape: Vec<usize>) -> impl Strategy<Value = Values> {
+    let len = shape.iter().product::<usize>();
+    let array = move |numbers: Vec<f64>| {
+        ArrayD::from_shape_vec(shape.clone(), numbers).expect("as many numbers as cells")
+    };
+    let number =
+        prop_oneof![8 => any::<i16>().prop_map(f64::from), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)];
+    (0..6u8, prop::collection::vec(number, len)).prop_map(move |(kind, numbers)| {
+        let array = array(numbers);
+        match kind {
+            0 => Values::I8(array.mapv(|x| x as i8)),
+            1 => Values::I16(array.mapv(|x| x as i16)),
+            2 => Values::I32(array.mapv(|x| x as i32)),
+            3 => Values::F32(array.mapv(|x| x as f32)),
+            4 => Values::F64(array),
+            _ => Values::Char(array.mapv(|x| x as u8)),
+        }
+    })
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    let value = prop_oneof![
+        ".{0,9}".prop_map(AttributeValue::Text),
+        prop::collection::vec(any::<i8>(), 0..5).prop_map(AttributeValue::I8),
+        prop::collection::vec(any::<i16>(), 0..5).prop_map(AttributeValue::I16),
+        prop::collection::vec(any::<i32>(), 1..3).prop_map(AttributeValue::I32),
+        prop::collection::vec(-1e3f32..1e3, 1..3).prop_map(AttributeValue::F32),
+        prop::collection::vec(-1e300..1e300, 1..3).prop_map(AttributeValue::F64),
+    ];
+    prop::collection::vec(("[A-Za-z_µ=]{1,7}", value), 0..4).prop_map(|entries| {
+        entries.into_iter().fold(Attributes::new(), |list, (name, value)| list.with(&name, value))
+    })
+}
+
+fn datasets() -> impl Strategy<Value = Dataset> {
+    let dimensions = (prop::option::of(0usize..4), prop::collection::vec(1usize..5, 0..4));
+    let dimensions = dimensions.prop_map(|(records, fixed)| {
+        let record = records.map(|len| Dimension { name: "time".to_owned(), len, unlimited: true });
+        let fixed = fixed.into_iter().enumerate();
+        let fixed = fixed.map(|(i, len)| Dimension { name: format!("d{i}"), len, unlimited: false });
+        record.into_iter().chain(fixed).collect::<Vec<_>>()
+    });
+    let variables = |dimensions: Vec<Dimension>| {
+        let count = dimensions.len();
+        // Dimensions in order keep the record dimension first, as the format wants it.
+        let one =
+            prop::sample::subsequence((0..count).collect::<Vec<_>>(), 0..=count).prop_flat_map(move |ids| {
+                let names: Vec<String> = ids.iter().map(|&id| dimensions[id].name.clone()).collect();
+                let shape = ids.iter().map(|&id| dimensions[id].len).collect();
+                (Just(names), values(shape), attributes())
+            });
+        prop::collection::vec(one, 0..5)
+    };
+    (dimensions, attributes()).prop_flat_map(move |(dimensions, attributes)| {
+        variables(dimensions.clone()).prop_map(move |list| Dataset {
+            dimensions: dimensions.clone(),
+            variables: list
+                .into_iter()
+                .enumerate()
+                .map(|(i, (dimensions, values, attributes))| Variable {
+                    name: format!("v{i}"),
+                    dimensions,
+                    attributes,
+                    values,
+                })
+                .collect(),
+            attributes: attributes.clone(),
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn read_after_write_is_identity(dataset in datasets()) {
+        let bytes = dataset::to_bytes(&dataset).unwrap();
+        let read = dataset::from_bytes(&bytes, "random.nc").unwrap();
+        // As text: NaN is not equal to itself.
+        prop_assert_eq!(format!("{read:?}"), format!("{dataset:?}"));
+        prop_assert_eq!(read.header().to_string(), dataset.header().to_string());
+    }
+}

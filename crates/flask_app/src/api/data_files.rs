@@ -1,0 +1,153 @@
+//! Workflows.
+
+use actix_multipart::Multipart;
+use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse};
+use web::{Error, Fields, Login, Owned, Site, block};
+use workflow::FileType;
+
+use super::model::{self, Coordinates, DataFile, DataFileSummary, Problem, Receiver, Stored};
+use crate::Shared;
+use crate::pages::files;
+
+/// Lists the workflows, newest change first.
+#[utoipa::path(get, path = "/api/v1/data-files", tag = "data files",
+    responses((status = 200, body = [DataFileSummary]), (status = 401, body = Problem)))]
+pub(crate) async fn list(site: Data<Site>, login: Login) -> Result<HttpResponse, Error> {
+    let files: Vec<DataFileSummary> = site
+        .store
+        .data_files(login.user.id)?
+        .into_iter()
+        .map(|file| DataFileSummary {
+            id: file.id.0,
+            filename: file.filename,
+            info: file.info,
+            state: file.state,
+            changed: file.changed,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(files))
+}
+
+/// A multipart form with the topography.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form")]
+pub(crate) struct UploadForm {
+    /// The NetCDF file.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// What to call the workflow.
+    title: Option<String>,
+    /// Author or reference.
+    #[schema(rename = "auth-ref")]
+    auth_ref: Option<String>,
+    /// Age in millions of years.
+    age: Option<String>,
+    /// Hypothesis.
+    hypothesis: Option<String>,
+    /// Lines `key = value`.
+    extra: Option<String>,
+}
+
+/// Uploads a topography; coordinates that are certain are set at once.
+#[utoipa::path(post, path = "/api/v1/data-files", tag = "data files",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 201, body = DataFile), (status = 413, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn upload(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    login: Login,
+    form: Multipart,
+) -> Result<HttpResponse, Error> {
+    let mut form = web::upload::read(&request, &login, form, FileType::Raw.extension()).await?;
+    let accepted = files::accept(&site, &shared, &login, &mut form.fields, form.file).await?;
+    let file = site.store.data_file(accepted.id)?.ok_or_else(|| Error::not_found("The workflow"))?;
+    let address = format!("/api/v1/data-files/{}", accepted.id);
+    Ok(HttpResponse::Created().insert_header(("Location", address)).json(DataFile::from(&file)))
+}
+
+/// One workflow.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}", tag = "data files", params(("id" = i32, Path)),
+    responses((status = 200, body = DataFile), (status = 404, body = Problem)))]
+pub(crate) async fn show(owned: Owned) -> HttpResponse {
+    HttpResponse::Ok().json(DataFile::from(&owned.file))
+}
+
+/// Deletes a workflow with all its files.
+#[utoipa::path(delete, path = "/api/v1/data-files/{id}", tag = "data files", params(("id" = i32, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn delete(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
+    let (store, id) = (site.store.clone(), owned.file.id);
+    block(move || Ok(store.delete_data_file(id)?)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Says which variables are the coordinates.
+#[utoipa::path(put, path = "/api/v1/data-files/{id}/coordinates", tag = "data files", params(("id" = i32, Path)),
+    request_body = Coordinates,
+    responses((status = 200, body = Coordinates), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn set_coordinates(
+    site: Data<Site>,
+    owned: Owned,
+    names: Json<Coordinates>,
+) -> Result<HttpResponse, Error> {
+    let names = names.into_inner();
+    let mut fields =
+        Fields::new(vec![("Longitude".to_owned(), names.longitude), ("Latitude".to_owned(), names.latitude)]);
+    let (longitude, latitude) = files::set_coordinates(&site.store, &owned, &mut fields).await?;
+    Ok(HttpResponse::Ok().json(Coordinates { longitude, latitude }))
+}
+
+/// Copies a workflow with its files and the state of its steps.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/duplicate", tag = "data files", params(("id" = i32, Path)),
+    responses((status = 201, body = DataFile), (status = 404, body = Problem)))]
+pub(crate) async fn duplicate(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
+    let (store, id) = (site.store.clone(), owned.file.id);
+    let copy = block(move || {
+        let copy = store.duplicate(id)?;
+        store.data_file(copy)?.ok_or_else(|| Error::not_found("The copy"))
+    })
+    .await?;
+    Ok(HttpResponse::Created().json(DataFile::from(&copy)))
+}
+
+/// Gives a copy to another user.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/send", tag = "data files", params(("id" = i32, Path)),
+    request_body = Receiver,
+    responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn send(site: Data<Site>, owned: Owned, to: Json<Receiver>) -> Result<HttpResponse, Error> {
+    let mut fields = Fields::new(vec![("Username".to_owned(), to.into_inner().username)]);
+    files::send_to(&site.store, &owned, &mut fields).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A multipart form with one file.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form")]
+pub(crate) struct FileForm {
+    /// The NetCDF file.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Stores an ocean grid; the routing takes it with `"orcafile": "custom"`.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/ocean-grid", tag = "data files", params(("id" = i32, Path)),
+    request_body(content = FileForm, content_type = "multipart/form-data"),
+    responses((status = 201, body = Stored), (status = 422, body = Problem)))]
+pub(crate) async fn ocean_grid(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    form: Multipart,
+) -> Result<HttpResponse, Error> {
+    let form = web::upload::read(&request, &owned.login, form, FileType::Coords.extension()).await?;
+    let upload = form.file.ok_or_else(|| Error::field("file", "Send the ocean grid as the field 'file'."))?;
+    let (store, id) = (site.store.clone(), owned.file.id);
+    let revision = block(move || {
+        files::open(&upload.name, &upload.staged)?;
+        Ok(store.add_revision(id, FileType::Coords, upload.staged, serde_json::Map::new())?)
+    })
+    .await?;
+    Ok(HttpResponse::Created().json(model::Stored { number: revision.revision }))
+}

@@ -1,0 +1,132 @@
+//! Steps.
+
+use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, HttpResponse};
+use boundary::Release;
+use serde_json::{Map, Value};
+use store::{Severity, StepState, StepStatus};
+use web::{Error, Fields, Owned, Site, block};
+
+use super::model::{Accepted, Finding, Problem, Step, Stored};
+use crate::Shared;
+use crate::pages::{request_id, tasks};
+
+/// All nine steps, as they stand.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/steps", tag = "steps", params(("id" = i32, Path)),
+    responses((status = 200, body = [Step]), (status = 404, body = Problem)))]
+pub(crate) async fn list(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
+    let steps: Vec<Step> = site.store.steps(owned.file.id)?.into_iter().map(model).collect();
+    Ok(HttpResponse::Ok().json(steps))
+}
+
+fn model(status: StepStatus) -> Step {
+    let state = match status.state {
+        StepState::NeverRun => "never_run",
+        StepState::Queued => "queued",
+        StepState::Running => "running",
+        StepState::Done => "done",
+        StepState::Stale => "stale",
+        StepState::Failed => "failed",
+    };
+    let findings = status.findings.into_iter().map(|finding| Finding {
+        code: finding.code,
+        severity: match finding.severity {
+            Severity::Note => "note".to_owned(),
+            Severity::Warning => "warning".to_owned(),
+        },
+        message: finding.message,
+    });
+    Step {
+        step: status.step.as_str().to_owned(),
+        state: state.to_owned(),
+        stage: status.stage,
+        fraction: status.fraction,
+        reason: status.reason,
+        parameters: status.parameters,
+        run: status.run.map(|run| run.to_string()),
+        findings: findings.collect(),
+        queued_at: status.queued_at,
+        started_at: status.started_at,
+        finished_at: status.finished_at,
+    }
+}
+
+fn step(request: &HttpRequest) -> Result<workflow::Step, Error> {
+    let text = request.match_info().query("step");
+    text.parse().map_err(|_| Error::not_found(format!("The step '{text}'")))
+}
+
+/// Runs a step with the parameters of the body: those of its page, as text or numbers. `form_key`, a UUID, makes two
+/// requests with the same key one.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/{step}", tag = "steps",
+    params(("id" = i32, Path), ("step" = String, Path)),
+    request_body(content = Object, example = json!({"limits": "default", "Longitude Step": 1, "Latitude Step": 1, "interpolator": "linear"})),
+    responses((status = 202, body = Accepted), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn request(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+    body: Json<Map<String, Value>>,
+) -> Result<HttpResponse, Error> {
+    let step = step(&request)?;
+    let values = body.into_inner().into_iter().map(|(name, value)| match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    });
+    let mut fields = Fields::new(values.collect());
+    let run =
+        tasks::request_step(&site.store, &owned.file, step, &mut fields, None, request_id(&request)).await?;
+    shared.live.changed(owned.file.id);
+    Ok(HttpResponse::Accepted().json(Accepted { run: run.to_string() }))
+}
+
+/// Runs a step again with the parameters of its last run.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/{step}/retry", tag = "steps",
+    params(("id" = i32, Path), ("step" = String, Path)),
+    responses((status = 202, body = Accepted), (status = 409, body = Problem)))]
+pub(crate) async fn retry(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let step = step(&request)?;
+    let (store, id, request_id) = (site.store.clone(), owned.file.id, request_id(&request));
+    let run = block(move || Ok(store.retry(id, step, request_id)?)).await?;
+    shared.live.changed(id);
+    Ok(HttpResponse::Accepted().json(Accepted { run: run.to_string() }))
+}
+
+/// Takes back a step that waits.
+#[utoipa::path(delete, path = "/api/v1/data-files/{id}/steps/{step}", tag = "steps",
+    params(("id" = i32, Path), ("step" = String, Path)),
+    responses((status = 204), (status = 409, body = Problem)))]
+pub(crate) async fn cancel(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let step = step(&request)?;
+    let (store, id) = (site.store.clone(), owned.file.id);
+    block(move || Ok(store.cancel(id, step)?)).await?;
+    shared.live.changed(id);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Stores the automatic division into sub-basins.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/subbasins/default", tag = "steps", params(("id" = i32, Path)),
+    responses((status = 201, body = Stored), (status = 422, body = Problem)))]
+pub(crate) async fn sub_basins_default(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let number =
+        tasks::default_sub_basins(&site.store, &owned.file, Release::default(), None, request_id(&request))
+            .await?;
+    shared.live.changed(owned.file.id);
+    Ok(HttpResponse::Created().json(Stored { number }))
+}

@@ -1,0 +1,251 @@
+//! The routes: whose file, which revision, and the answer off the executor.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use actix_web::http::header::{self, ContentEncoding};
+use actix_web::web::{self as aw, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::json;
+use store::{DataFile, Revision, Store};
+use tokio::sync::Semaphore;
+use web::{Code, Error, Owned, Site};
+use workflow::FileType;
+
+use super::MapError;
+use super::answer::{Part, View, gzip};
+use super::descriptor::{Choice, describe};
+use super::geometry::Hints;
+use super::slice::Window;
+use super::source::{Difference, Slabs};
+use crate::pages::unreadable;
+use crate::routes::get;
+
+/// Files that are read at the same time: each may take some ten megabytes while it is.
+static READING: Semaphore = Semaphore::const_new(4);
+
+/// The routes of this module; see its header.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(aw::resource("/{id}/{type}/field.json").route(get().to(description)))
+        .service(aw::resource("/{id}/{type}/field").route(get().to(values)))
+        .service(aw::resource("/{id}/{type}/field/mesh").route(get().to(mesh)))
+        .service(aw::resource("/{id}/{type}/field/value").route(get().to(value)));
+}
+
+/// The query string, as text: what is wrong with a number is said in words.
+#[derive(Debug, Default, Deserialize)]
+struct Query {
+    revision: Option<String>,
+    minus: Option<String>,
+    variable: Option<String>,
+    at: Option<String>,
+    level: Option<String>,
+    window: Option<String>,
+    cell: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Description,
+    Values,
+    Mesh,
+    Value,
+}
+
+async fn description(
+    owned: Owned,
+    request: HttpRequest,
+    query: aw::Query<Query>,
+) -> Result<HttpResponse, Error> {
+    answer(owned, request, query.into_inner(), Wanted::Description).await
+}
+
+async fn values(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+    answer(owned, request, query.into_inner(), Wanted::Values).await
+}
+
+async fn mesh(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+    answer(owned, request, query.into_inner(), Wanted::Mesh).await
+}
+
+async fn value(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+    answer(owned, request, query.into_inner(), Wanted::Value).await
+}
+
+async fn answer(
+    owned: Owned,
+    request: HttpRequest,
+    query: Query,
+    wanted: Wanted,
+) -> Result<HttpResponse, Error> {
+    let store = Site::of(&request)?.store.clone();
+    let file_type = request.match_info().query("type").to_owned();
+    let known =
+        request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let compressed = accepts_gzip(&request);
+    let Ok(_permit) = READING.acquire().await else {
+        return Err(Error::internal("the semaphore was closed"));
+    };
+    let made = aw::block(move || -> Result<Option<(String, Vec<u8>)>, Error> {
+        let revisions = Revisions::find(&store, &owned.file, &file_type, &query)?;
+        let tag = revisions.tag(&owned.file, compressed);
+        if known.as_deref() == Some(tag.as_str()) {
+            return Ok(None);
+        }
+        let body = revisions.body(&store, &owned.file, &query, wanted)?;
+        let body = if compressed { gzip(&body).map_err(Error::internal)? } else { body };
+        Ok(Some((tag, body)))
+    })
+    .await?;
+    let made = match made {
+        // The map shows the words; a page of HTML would not help it.
+        Err(error) if error.code != Code::Internal => return Ok(problem(&error)),
+        other => other?,
+    };
+    let Some((tag, body)) = made else {
+        return Ok(HttpResponse::NotModified().finish());
+    };
+    let kind = match wanted {
+        Wanted::Description | Wanted::Value => "application/json",
+        Wanted::Values | Wanted::Mesh => "application/octet-stream",
+    };
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(kind)
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::VARY, "Accept-Encoding, Cookie"))
+        // Said also of plain answers: nothing else is to compress them.
+        .insert_header(if compressed { ContentEncoding::Gzip } else { ContentEncoding::Identity });
+    Ok(response.body(body))
+}
+
+fn problem(error: &Error) -> HttpResponse {
+    let body = json!({
+        "type": format!("urn:climsim:problem:{}", error.code.as_str()),
+        "title": error.code.title(),
+        "status": error.code.status().as_u16(),
+        "detail": error.message,
+        "code": error.code.as_str(),
+    });
+    HttpResponse::build(error.code.status()).content_type("application/problem+json").body(body.to_string())
+}
+
+fn accepts_gzip(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|list| {
+        list.split(',').filter_map(|item| item.split(';').next()).any(|name| name.trim() == "gzip")
+    })
+}
+
+/// The revisions that a request is about.
+struct Revisions {
+    shown: Revision,
+    minus: Option<Revision>,
+}
+
+impl Revisions {
+    fn find(store: &Store, file: &DataFile, file_type: &str, query: &Query) -> Result<Self, Error> {
+        let file_type: FileType =
+            file_type.parse().map_err(|_| Error::not_found(format!("The file type '{file_type}'")))?;
+        let numbered = |field: &str, text: &str| -> Result<Revision, Error> {
+            let number: i32 =
+                text.parse().map_err(|_| Error::field(field, format!("'{text}' is no revision number.")))?;
+            let found = store.revision(file.id, number)?;
+            found.ok_or_else(|| Error::not_found(format!("Revision {number}")))
+        };
+        let shown = match &query.revision {
+            Some(text) => {
+                Some(numbered("revision", text)?).filter(|revision| revision.file_type == file_type)
+            }
+            None => store.latest(file.id, file_type)?,
+        };
+        let shown =
+            shown.ok_or_else(|| Error::not_found(format!("This revision of '{}'", file_type.title())))?;
+        let minus = query.minus.as_deref().map(|text| numbered("minus", text)).transpose()?;
+        Ok(Self { shown, minus })
+    }
+
+    /// Revisions are immutable; the confirmed coordinates and this code are what else decides an answer.
+    fn tag(&self, file: &DataFile, compressed: bool) -> String {
+        let mut hasher = DefaultHasher::new();
+        (&file.longitude, &file.latitude, env!("CARGO_PKG_VERSION"), compressed).hash(&mut hasher);
+        let minus = self.minus.as_ref().map_or_else(String::new, |minus| format!("-{}", minus.id.0));
+        format!("\"{}{minus}-{:x}\"", self.shown.id.0, hasher.finish())
+    }
+
+    fn body(&self, store: &Store, file: &DataFile, query: &Query, wanted: Wanted) -> Result<Vec<u8>, Error> {
+        let open = |revision: &Revision| {
+            dataset::File::open(store.path(revision)).map_err(|error| unreadable(file, revision, error))
+        };
+        let hints = Hints { longitude: file.longitude.clone(), latitude: file.latitude.clone() };
+        let shown = open(&self.shown)?;
+        let minus = self.minus.as_ref().map(open).transpose()?;
+        let (header, subtracted) = (shown.header(), minus.as_ref().map(dataset::File::header));
+        let made = match &minus {
+            None => query.make(View { source: &shown, header, subtracted, hints: &hints }, wanted),
+            Some(right) => {
+                let source = Difference { left: &shown, right, right_header: right.header() };
+                query.make(View { source: &source, header, subtracted, hints: &hints }, wanted)
+            }
+        };
+        made.map_err(|error| match error {
+            Refused::Query(error) => error,
+            Refused::Map(MapError::File(error)) => unreadable(file, &self.shown, error),
+            Refused::Map(error) => Error::new(Code::InvalidInput, error.to_string()),
+        })
+    }
+}
+
+enum Refused {
+    Query(Error),
+    Map(MapError),
+}
+
+impl From<MapError> for Refused {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl Query {
+    fn make<S: Slabs>(&self, view: View<'_, S>, wanted: Wanted) -> Result<Vec<u8>, Refused> {
+        let choice = Choice { variable: self.variable.as_deref(), at: self.at.as_deref() };
+        match wanted {
+            Wanted::Description => {
+                let description = describe(view.source, view.header, view.subtracted, view.hints)?;
+                serde_json::to_vec(&description).map_err(|error| Refused::Query(Error::internal(error)))
+            }
+            Wanted::Values => {
+                let window = numbers::<4>("window", self.window.as_deref(), "i,j,columns,rows")?;
+                let window = window.map(|[i, j, ni, nj]| Window { i, j, ni, nj });
+                Ok(view.field(&choice, Part { level: self.level()?, window })?)
+            }
+            Wanted::Mesh => Ok(view.mesh(&choice, self.level()?)?),
+            Wanted::Value => {
+                let cell = numbers::<2>("cell", self.cell.as_deref(), "i,j")?;
+                let [i, j] =
+                    cell.ok_or_else(|| Refused::Query(Error::field("cell", "Which cell? Give 'cell=i,j'.")))?;
+                Ok(view.value(&choice, i, j)?.to_string().into_bytes())
+            }
+        }
+    }
+
+    fn level(&self) -> Result<Option<u32>, Refused> {
+        let level = numbers::<1>("level", self.level.as_deref(), "a small number")?;
+        Ok(level.map(|[level]| u32::try_from(level).unwrap_or(u32::MAX)))
+    }
+}
+
+fn numbers<const N: usize>(
+    field: &str,
+    text: Option<&str>,
+    form: &str,
+) -> Result<Option<[usize; N]>, Refused> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parsed: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+    let array = parsed.and_then(|list| <[usize; N]>::try_from(list).ok());
+    let wrong = || Refused::Query(Error::field(field, format!("'{text}' is not {form}.")));
+    array.map(Some).ok_or_else(wrong)
+}

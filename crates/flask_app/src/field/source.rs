@@ -1,0 +1,132 @@
+//! Where values come from: parts of variables, in double, with what is missing as NaN.
+
+use dataset::{AttributeValue, Header, VariableHeader};
+
+use super::MapError;
+
+/// Anything that can deliver parts of variables. Implementations read only what is asked for.
+pub trait Slabs {
+    /// The values from index `start`, `count` along each axis, row-major; missing values are NaN.
+    fn slab(&self, variable: &VariableHeader, start: &[usize], count: &[usize])
+    -> Result<Vec<f64>, MapError>;
+
+    /// The same for what says where cells are, which is not subtracted in a difference.
+    fn coordinates(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        self.slab(variable, start, count)
+    }
+}
+
+/// The coordinates of a source.
+pub struct Coordinates<'a, S>(pub &'a S);
+
+impl<S: Slabs> Slabs for Coordinates<'_, S> {
+    fn slab(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        self.0.coordinates(variable, start, count)
+    }
+}
+
+/// The value that the NetCDF library stores where nothing was written; also found in files that do not say so.
+const DEFAULT_FILL: f64 = 9.969_209_968_386_869e36;
+
+/// How stored numbers become values (CF conventions, section 8.1 and 2.5.1).
+struct Packing {
+    missing: Vec<f64>,
+    scale: f64,
+    offset: f64,
+}
+
+impl Packing {
+    fn of(variable: &VariableHeader) -> Self {
+        let number = |name: &str| variable.attributes.get(name).and_then(AttributeValue::as_f64);
+        Self {
+            missing: ["_FillValue", "missing_value"].into_iter().filter_map(number).collect(),
+            scale: number("scale_factor").unwrap_or(1.0),
+            offset: number("add_offset").unwrap_or(0.0),
+        }
+    }
+
+    fn decode(&self, stored: f64) -> f64 {
+        // A fill value may be given in double for values in single precision.
+        let is_missing = |&fill: &f64| stored == fill || (stored as f32 == fill as f32 && fill.abs() > 1e15);
+        if !stored.is_finite()
+            || stored.abs() >= DEFAULT_FILL * 0.999_999
+            || self.missing.iter().any(is_missing)
+        {
+            return f64::NAN;
+        }
+        stored * self.scale + self.offset
+    }
+}
+
+impl Slabs for dataset::File {
+    fn slab(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        let stored = self.read_slab(&variable.name, start, count)?.to_f64().unwrap_or_default();
+        let packing = Packing::of(variable);
+        Ok(stored.iter().map(|&value| packing.decode(value)).collect())
+    }
+}
+
+/// The difference of two files, cell by cell: position counts, names of dimensions do not.
+pub struct Difference<'a, A, B> {
+    /// The file that stands for the axes.
+    pub left: &'a A,
+    /// What is subtracted.
+    pub right: &'a B,
+    /// The variables of the second file.
+    pub right_header: &'a Header,
+}
+
+impl<A: Slabs, B: Slabs> Slabs for Difference<'_, A, B> {
+    fn slab(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        let other = self.right_header.variable(&variable.name).ok_or_else(|| MapError::NotInBoth {
+            variable: variable.name.clone(),
+            available: String::from("none"),
+        })?;
+        if other.shape != variable.shape {
+            return Err(MapError::ShapesDiffer {
+                variable: variable.name.clone(),
+                left: by_name(&variable.shape),
+                right: by_name(&other.shape),
+            });
+        }
+        let mut values = self.left.slab(variable, start, count)?;
+        for (value, subtracted) in values.iter_mut().zip(self.right.slab(other, start, count)?) {
+            *value -= subtracted;
+        }
+        Ok(values)
+    }
+
+    fn coordinates(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        self.left.coordinates(variable, start, count)
+    }
+}
+
+/// A shape in words: `180 x 360`.
+pub fn by_name(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+}

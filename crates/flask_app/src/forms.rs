@@ -1,0 +1,342 @@
+//! The task forms: what a modeller chooses, checked, as the bodies that the workers know.
+//!
+//! Pages and the API share them. A body holds exactly the fields of the contract; the data file's id is added by the
+//! store from the path, whatever a form says.
+
+use boundary::Release;
+use boundary::pft::{Band, TYPES, Table};
+use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method, target_count};
+use dataset::Header;
+use serde_json::{Map, Value};
+use web::{Error, Fields};
+use workflow::Step;
+
+/// The finest spacing of a regrid, in degrees.
+const FINEST_STEP_DEGREES: f64 = 0.05;
+/// The coarsest.
+const COARSEST_STEP_DEGREES: f64 = 90.0;
+
+/// What a form is checked against.
+#[derive(Debug, Default)]
+pub struct Situation {
+    /// The header of the latest topography.
+    pub raw: Option<Header>,
+    /// Both coordinates are set.
+    pub coordinates_set: bool,
+    /// The routing file is there.
+    pub has_routing: bool,
+    /// The bathymetry is there.
+    pub has_bathy: bool,
+    /// The sub-basins are there.
+    pub has_sub_basins: bool,
+    /// Any ocean grid is stored, or one comes with this form.
+    pub has_ocean_grid: bool,
+    /// An uploaded ocean grid is stored, or one comes with this form.
+    pub has_own_grid: bool,
+}
+
+/// The body of the message that asks for `step`.
+///
+/// # Errors
+/// Fields to correct, or what has to be done before.
+pub fn body(step: Step, fields: &mut Fields, situation: &Situation) -> Result<Map<String, Value>, Error> {
+    let body = match step {
+        Step::Regrid => regrid(fields, situation),
+        Step::Routing => routing(fields, situation),
+        Step::Pft => pft(fields, situation),
+        Step::Heatflow | Step::Ahmcoef => {
+            if !situation.has_bathy {
+                fields.error("bathy", "There is no bathymetry yet: run the routing first.");
+            }
+            Map::new()
+        }
+        Step::CalculateWeights => weights(fields, situation),
+        Step::InternalOceans | Step::PassageProblems | Step::Subbasins => {
+            fields.error("step", format!("{} is done by hand: there is nothing to run.", step.title()));
+            Map::new()
+        }
+    };
+    fields.finish()?;
+    Ok(body)
+}
+
+fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+    let limits = fields.choice("limits", Limits::Default);
+    let lon_step = fields.number("Longitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
+    let lat_step = fields.number("Latitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
+    let method = fields.choice("interpolator", Method::Linear);
+    let base = fields.choice("base", Base::Latest);
+    let release = fields.choice("release", Release::default());
+    need_coordinates(fields, situation);
+    if lon_step > 0.0 && lat_step > 0.0 {
+        let cells = target_count(-180.0, 180.0, lon_step).saturating_mul(target_count(-90.0, 90.0, lat_step));
+        if cells > DEFAULT_LARGEST_RESULT {
+            let message = format!(
+                "A global grid with these steps has {} million cells, more than the {} million that are possible. \
+                 Choose larger steps.",
+                cells / 1_000_000,
+                DEFAULT_LARGEST_RESULT / 1_000_000
+            );
+            fields.error("Longitude Step", message);
+        }
+    }
+    let mut body = Map::new();
+    body.insert("limits".into(), limits.as_str().into());
+    body.insert("Longitude Step".into(), lon_step.to_string().into());
+    body.insert("Latitude Step".into(), lat_step.to_string().into());
+    body.insert("interpolator".into(), method.as_str().into());
+    if base != Base::Latest {
+        body.insert("base".into(), base.as_str().into());
+    }
+    add_release(&mut body, release);
+    body
+}
+
+fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+    let topography = fields.required("topo_var", "Choose the variable that holds the topography.");
+    if let Some(raw) = &situation.raw
+        && !topography.is_empty()
+        && !raw.variables.iter().any(|variable| variable.name == topography)
+    {
+        let names: Vec<&str> = raw.variables.iter().map(|v| v.name.as_str()).collect();
+        let message =
+            format!("There is no variable '{topography}' in the topography; it has {}.", names.join(", "));
+        fields.error("topo_var", message);
+    }
+    need_coordinates(fields, situation);
+    let grid = fields.choice("orcafile", OceanGrid::Default);
+    if grid == OceanGrid::Custom && !situation.has_own_grid {
+        fields.error("file", "Choose the file with your ocean grid, or take the built-in grid.");
+    }
+    let release = fields.choice("release", Release::default());
+    let mut body = Map::new();
+    body.insert("topo_var".into(), topography.into());
+    body.insert("orcafile".into(), grid.as_str().into());
+    add_release(&mut body, release);
+    body
+}
+
+fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+    if !situation.has_routing {
+        fields.error("data", "There is no routing file yet: run the routing first.");
+    }
+    let release = fields.choice("release", Release::default());
+    let table = match fields.optional("data") {
+        Some(json) => Table::from_json(&json).map_err(|error| error.to_string()),
+        None => table_of_cells(fields),
+    };
+    let mut body = Map::new();
+    match table {
+        Ok(table) => {
+            for (row, band) in table.bands().iter().enumerate() {
+                let sum: f64 = band.percent.iter().sum();
+                if (sum - 100.0).abs() > 1e-6 {
+                    fields.error(
+                        "data",
+                        format!(
+                            "Row {} (up to {} degrees): the shares add up to {sum} %, not 100 %.",
+                            row + 1,
+                            band.up_to_degrees
+                        ),
+                    );
+                }
+            }
+            body.insert("data".into(), table.to_json().into());
+        }
+        Err(error) => {
+            let mut characters = error.chars();
+            let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+            fields.error("data", format!("{first}{}.", characters.as_str()));
+        }
+    }
+    add_release(&mut body, release);
+    body
+}
+
+/// The table as its cells were typed: a field `lat` and fields `p1` ... `p13` per row; rows left empty do not count.
+fn table_of_cells(fields: &mut Fields) -> Result<Table, String> {
+    const SHARES: [&str; TYPES] =
+        ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13"];
+    let latitudes = fields.all("lat");
+    let shares: Vec<Vec<String>> = SHARES.iter().map(|name| fields.all(name)).collect();
+    let mut bands = Vec::new();
+    for (row, latitude) in latitudes.iter().enumerate() {
+        let cells: Vec<&str> =
+            shares.iter().map(|column| column.get(row).map_or("", String::as_str)).collect();
+        if latitude.is_empty() && cells.iter().all(|cell| cell.is_empty() || *cell == "0") {
+            continue;
+        }
+        let number = |text: &str| {
+            let parsed = text.replace(',', ".").parse::<f64>().ok().filter(|number| number.is_finite());
+            parsed.ok_or_else(|| format!("row {}: '{text}' is not a number", row + 1))
+        };
+        let mut percent = [0.0; TYPES];
+        for (share, cell) in percent.iter_mut().zip(cells) {
+            *share = if cell.is_empty() { 0.0 } else { number(cell)? };
+        }
+        bands.push(Band { up_to_degrees: number(latitude)?, percent });
+    }
+    Table::new(bands).map_err(|error| error.to_string())
+}
+
+fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+    let engine = fields.choice("engine", Engine::Mosaic);
+    if !situation.has_bathy {
+        fields.error("engine", "There is no bathymetry yet: run the routing first.");
+    } else if !situation.has_sub_basins {
+        fields.error("engine", "There are no sub-basins yet: make them first.");
+    } else if !situation.has_ocean_grid {
+        fields.error("file", "Choose the file with the coordinates of the ocean grid.");
+    }
+    let mut body = Map::new();
+    // Without it the body is that of the contract, which any mosaic worker understands.
+    if engine != Engine::Mosaic {
+        body.insert("engine".into(), engine.as_str().into());
+    }
+    body
+}
+
+fn need_coordinates(fields: &mut Fields, situation: &Situation) {
+    if !situation.coordinates_set {
+        fields.error(
+            "coordinates",
+            "Say first which variables are the longitude and the latitude (Set coordinates).",
+        );
+    }
+}
+
+/// The default release is not written: the body then is that of the original.
+fn add_release(body: &mut Map<String, Value>, release: Release) {
+    if release != Release::default() {
+        body.insert("release".into(), release.as_str().into());
+    }
+}
+
+/// Which ocean grid the bathymetry is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OceanGrid {
+    /// The generated tripolar grid.
+    Default,
+    /// The one stored with the workflow.
+    Custom,
+}
+
+/// Which topography a regrid starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// The latest, with what was regridded and edited before.
+    Latest,
+    /// The file that was uploaded.
+    Uploaded,
+}
+
+/// The climate model that weights are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// IPSLCM5A2.
+    Mosaic,
+    /// IPSLCM6.
+    Mosaix,
+}
+
+macro_rules! words {
+    ($name:ident, $what:literal, $($variant:ident = $word:literal),+) => {
+        impl $name {
+            /// The word in forms and messages.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("Unknown {} '{text}': choose one of the list", $what)),
+                }
+            }
+        }
+    };
+}
+words!(OceanGrid, "ocean grid", Default = "default", Custom = "custom");
+words!(Base, "topography", Latest = "latest", Uploaded = "uploaded");
+words!(Engine, "target model", Mosaic = "mosaic", Mosaix = "mosaix");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        Fields::new(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    fn ready() -> Situation {
+        Situation { coordinates_set: true, has_routing: true, has_bathy: true, ..Situation::default() }
+    }
+
+    #[test]
+    fn d2_nothing_but_the_fields_of_the_contract_gets_into_a_body() {
+        let mut form = fields(&[
+            ("id", "2"),
+            ("invalidated", "yes"),
+            ("has_params", "no"),
+            ("next_step_only", "done"),
+            ("limits", "default"),
+            ("Longitude Step", "1"),
+            ("Latitude Step", "1"),
+            ("interpolator", "linear"),
+        ]);
+        let body = body(Step::Regrid, &mut form, &ready()).unwrap();
+        let text = serde_json::to_string(&body).unwrap();
+        assert_eq!(
+            text,
+            r#"{"limits":"default","Longitude Step":"1","Latitude Step":"1","interpolator":"linear"}"#
+        );
+    }
+
+    #[test]
+    fn d3_steps_that_would_kill_a_worker_are_refused() {
+        for step in ["nan", "inf", "0", "-1", "0.001", "", "x", "1e-300"] {
+            let mut form = fields(&[("Longitude Step", step), ("Latitude Step", "1")]);
+            assert!(body(Step::Regrid, &mut form, &ready()).is_err(), "{step}");
+        }
+        let mut form = fields(&[("Longitude Step", "1"), ("Latitude Step", "1")]);
+        let error = body(Step::Regrid, &mut form, &Situation::default()).unwrap_err();
+        assert_eq!(error.fields[0].field, "coordinates");
+    }
+
+    #[test]
+    fn d3_tables_without_90_with_bad_json_or_before_the_routing_are_refused() {
+        for data in [r#"{"dataArray":[[15,0,75,25,0,0,0,0,0,0,0,0,0,0]]}"#, "{", "[]", ""] {
+            assert!(body(Step::Pft, &mut fields(&[("data", data)]), &ready()).is_err(), "{data}");
+        }
+        let default = Table::default().to_json();
+        assert!(body(Step::Pft, &mut fields(&[("data", &default)]), &Situation::default()).is_err());
+        assert!(body(Step::Pft, &mut fields(&[("data", &default)]), &ready()).is_ok());
+    }
+
+    #[test]
+    fn cells_make_the_same_table_as_json() {
+        let table = Table::default();
+        let mut pairs = Vec::new();
+        for band in table.bands() {
+            pairs.push(("lat".to_owned(), band.up_to_degrees.to_string()));
+            for (index, share) in band.percent.iter().enumerate() {
+                pairs.push((format!("p{}", index + 1), share.to_string()));
+            }
+        }
+        // An empty row at the end, as the page offers.
+        pairs.push(("lat".to_owned(), String::new()));
+        let body = body(Step::Pft, &mut Fields::new(pairs), &ready()).unwrap();
+        assert_eq!(body["data"], table.to_json());
+    }
+
+    #[test]
+    fn shares_have_to_add_up() {
+        let rows = r#"{"dataArray":[[90,50,49,0,0,0,0,0,0,0,0,0,0,0]]}"#;
+        let error = body(Step::Pft, &mut fields(&[("data", rows)]), &ready()).unwrap_err();
+        assert!(error.message.contains("99"), "{}", error.message);
+    }
+}

@@ -1,0 +1,174 @@
+//! The web service: accounts, data files, the workflow, its files, and the HTTP API.
+//!
+//! [`run`] serves until it is told to stop; [`configure`] lists the routes, which are those of the original platform
+//! and the API under `/api/v1`. Handlers are thin: what they know of the numerics is the checking of forms
+//! ([`forms`]), everything else is asked of the store.
+//!
+//! Invariants: a stored file is never written to; no page sends a whole array; no route of a data file answers
+//! anybody but its owner.
+
+pub mod api;
+pub mod field;
+pub mod forms;
+mod live;
+mod pages;
+pub mod provenance;
+mod routes;
+mod settings;
+mod stream;
+pub mod zip;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+use anyhow::Context as _;
+use broker::Bus;
+use rust_embed::RustEmbed;
+use service::Health;
+use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use web::{Assets, Limiter, Site};
+
+pub use live::Live;
+pub use routes::{CHANGING, configure};
+pub use settings::{Settings, Thanks};
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Templates;
+
+#[derive(RustEmbed)]
+#[folder = "static"]
+struct Static;
+
+/// What the web service works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Everything that is remembered.
+    pub store: Store,
+    /// The bus, to see what happens.
+    pub bus: Arc<dyn Bus>,
+    /// What the service is told.
+    pub settings: Settings,
+    /// The process, for `/livez`, `/readyz`, `/metrics`; absent in tests.
+    pub process: Option<service::Context>,
+}
+
+impl Context {
+    /// The web service among the services of a process. With `AUTH=logged_in` this makes the first account.
+    ///
+    /// # Errors
+    /// An address or a setting that cannot be meant, or a failing store.
+    pub fn of(context: &service::Context) -> anyhow::Result<Self> {
+        let settings = Settings::of(&context.config)?;
+        settings::first_account(&context.store, &context.config.auth)?;
+        let process = Some(context.clone());
+        Ok(Self { store: context.store.clone(), bus: Arc::clone(&context.bus), settings, process })
+    }
+}
+
+/// What the handlers of this service share beside the [`Site`].
+pub struct Shared {
+    /// Who looks at what.
+    pub live: Arc<Live>,
+    pub(crate) settings: Settings,
+    pub(crate) login_failures_by_name: Limiter,
+    pub(crate) login_failures_by_address: Limiter,
+    /// Hashing a password takes 20 MB: only a few at a time.
+    pub(crate) hashing: Semaphore,
+}
+
+/// A server that listens already: its addresses are known.
+pub struct Bound {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    server: actix_web::dev::Server,
+    live: Arc<Live>,
+    context: Context,
+}
+
+/// Serves until `stop`.
+///
+/// # Errors
+/// When the templates are broken, the store does not open, or the address is taken.
+pub async fn run(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
+    bind(context, stop)?.serve().await
+}
+
+/// Listens, without answering yet.
+///
+/// # Errors
+/// As [`run`].
+pub fn bind(context: Context, stop: CancellationToken) -> anyhow::Result<Bound> {
+    let live = Arc::new(Live::new(stop));
+    let (site, shared) = state(&context, Arc::clone(&live))?;
+    let health = context.process.as_ref().map(|process| Health::of("flask_app", process, live.stop.clone()));
+    let mut server = HttpServer::new(move || {
+        let health = health.clone();
+        App::new()
+            .app_data(site.clone())
+            .app_data(shared.clone())
+            .app_data(PayloadConfig::new(1 << 20))
+            .wrap(actix_web::middleware::Compress::default())
+            .wrap(actix_web::middleware::from_fn(web::frame))
+            .configure(|routes| {
+                if let Some(health) = &health {
+                    health.configure(routes)
+                }
+            })
+            .configure(configure)
+    })
+    .workers(context.settings.threads)
+    .disable_signals()
+    .shutdown_timeout(10);
+    for address in &context.settings.listen {
+        server = server.bind(address).with_context(|| {
+            format!("cannot listen on {address}: choose another with FLASK_RUN_HOST and FLASK_RUN_PORT")
+        })?;
+    }
+    let addresses = server.addrs();
+    Ok(Bound { addresses, server: server.run(), live, context })
+}
+
+impl Bound {
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        let stop = self.live.stop.clone();
+        let watcher = tokio::spawn(Arc::clone(&self.live).run(self.context.bus, self.context.store));
+        let handle = self.server.handle();
+        let stopper = tokio::spawn(async move {
+            stop.cancelled().await;
+            handle.stop(true).await;
+        });
+        let served = self.server.await.context("the web server failed");
+        watcher.abort();
+        stopper.abort();
+        served
+    }
+}
+
+/// What the handlers share: for [`bind`], and for tests that call the application without a server.
+///
+/// # Errors
+/// When the templates are broken or the key of the instance cannot be read.
+pub fn state(context: &Context, live: Arc<Live>) -> anyhow::Result<(Data<Site>, Data<Shared>)> {
+    let templates = web::templates::<Templates>().context("a template is broken")?;
+    let assets = Assets::embedded::<Static>();
+    let site = Site::new(context.store.clone(), templates, assets, context.settings.web.clone())
+        .context("the key of the instance cannot be read")?;
+    let minutes = |n: u64| std::time::Duration::from_secs(60 * n);
+    let shared = Shared {
+        live,
+        settings: context.settings.clone(),
+        login_failures_by_name: Limiter::new(10, minutes(10)),
+        login_failures_by_address: Limiter::new(50, minutes(10)),
+        hashing: Semaphore::new(2),
+    };
+    Ok((Data::new(site), Data::new(shared)))
+}

@@ -1,0 +1,84 @@
+//! The pages, by what they are about.
+
+pub(crate) mod accounts;
+pub(crate) mod assets;
+pub(crate) mod compare;
+pub(crate) mod download;
+pub(crate) mod files;
+pub(crate) mod steps;
+pub(crate) mod tasks;
+pub(crate) mod various;
+
+use actix_web::{HttpMessage as _, HttpRequest};
+use dataset::Header;
+use serde_json::{Value, json};
+use store::{DataFile, DataFileId, Revision, Store};
+use web::{Error, RequestId, Site};
+use workflow::FileType;
+
+/// The file type of the path (`{type}`).
+pub(crate) fn file_type(request: &HttpRequest) -> Result<FileType, Error> {
+    let text = request.match_info().query("type");
+    text.parse().map_err(|_| Error::not_found(format!("The file type '{text}'")))
+}
+
+/// The latest revision of a type.
+pub(crate) fn latest(store: &Store, id: DataFileId, file_type: FileType) -> Result<Revision, Error> {
+    let missing = || {
+        Error::new(
+            web::Code::NotFound,
+            format!("This workflow has no {} file yet.", file_type.title().to_lowercase()),
+        )
+    };
+    store.latest(id, file_type)?.ok_or_else(missing)
+}
+
+/// What a stored file holds.
+pub(crate) fn header(store: &Store, file: &DataFile, revision: &Revision) -> Result<Header, Error> {
+    let opened =
+        dataset::File::open(store.path(revision)).map_err(|error| unreadable(file, revision, error))?;
+    Ok(opened.header().clone())
+}
+
+/// A stored file that is no NetCDF: the owner's words for the file, a 422, never a 500.
+pub(crate) fn unreadable(file: &DataFile, revision: &Revision, error: dataset::Error) -> Error {
+    let name = format!("{} ({}, revision {})", file.filename, revision.file_type.title(), revision.revision);
+    let message = match &error {
+        dataset::Error::Io { .. } => {
+            format!("{name} cannot be read on the server. The operator has to restore it from a backup.")
+        }
+        _ => format!("{}.", error_text(error.renamed(&name))),
+    };
+    Error::new(web::Code::InvalidInput, message)
+}
+
+fn error_text(error: dataset::Error) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
+}
+
+/// The data file as templates show it.
+pub(crate) fn file_view(file: &DataFile) -> Value {
+    json!({
+        "id": file.id.0,
+        "filename": file.filename,
+        "title": title(&file.info, &file.filename),
+        "longitude": file.longitude,
+        "latitude": file.latitude,
+        "state": file.state,
+    })
+}
+
+/// What people call the workflow.
+pub(crate) fn title(info: &serde_json::Map<String, Value>, filename: &str) -> String {
+    let title = info.get("title").and_then(Value::as_str).unwrap_or_default().trim();
+    if title.is_empty() { filename.to_owned() } else { title.to_owned() }
+}
+
+/// The id that follows this request through the logs.
+pub(crate) fn request_id(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+}
+
+pub(crate) fn store(request: &HttpRequest) -> Result<Store, Error> {
+    Ok(Site::of(request)?.store.clone())
+}

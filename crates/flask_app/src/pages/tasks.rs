@@ -1,0 +1,648 @@
+//! The pages of the steps: what to choose, and the request.
+
+use actix_web::web::{Data, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use boundary::components::DateLine;
+use boundary::pft::Table;
+use boundary::{Elevation, Release, Silent, internal_oceans as seas, passages, subbasins};
+use dataset::Header;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::{DataFile, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
+use web::upload::Upload;
+use web::{
+    Category, Choice, Code, Error, Fields, Owned, Page, Site, Submitted, block, local_path, see_other,
+};
+use workflow::{FileType, Step};
+
+use super::{file_view, header, request_id, steps, unreadable};
+use crate::Shared;
+use crate::forms::{self, Situation};
+
+/// Cells of a map up to which it is looked at while a page waits.
+const LOOKED_AT_CELLS: usize = 8_000_000;
+
+/// The types that may hold an uploaded ocean grid, the preferred first.
+const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
+
+/// What there is, for the checks of the forms.
+pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Error> {
+    let revisions = store.revisions(file.id)?;
+    let has = |file_type| revisions.iter().any(|revision| revision.file_type == file_type);
+    let raw = revisions.iter().rev().find(|revision| revision.file_type == FileType::Raw);
+    Ok(Situation {
+        raw: raw.map(|revision| header(store, file, revision)).transpose()?,
+        coordinates_set: file.longitude.is_some() && file.latitude.is_some(),
+        has_routing: has(FileType::Routing),
+        has_bathy: has(FileType::Bathy),
+        has_sub_basins: has(FileType::SubBasins),
+        has_ocean_grid: OCEAN_GRIDS.into_iter().any(has),
+        // A grid that a run has stored is the built-in one.
+        has_own_grid: revisions.iter().any(|revision| {
+            matches!(revision.file_type, FileType::Coords | FileType::Paleorca) && revision.run.is_none()
+        }),
+    })
+}
+
+/// Accepts a step: checks the fields, stores the ocean grid that came with them, and records the run.
+///
+/// # Errors
+/// Fields to correct, with nothing stored.
+pub(crate) async fn request_step(
+    store: &Store,
+    file: &DataFile,
+    step: Step,
+    fields: &mut Fields,
+    upload: Option<Upload>,
+    request_id: Option<String>,
+) -> Result<RunId, Error> {
+    let (store, file, mut taken) = (store.clone(), file.clone(), std::mem::take(fields));
+    let form_key = taken.form_key();
+    let (result, given_back) = block(move || {
+        let result = (|| {
+            let mut situation = situation(&store, &file)?;
+            if let Some(Upload { name, staged }) = &upload {
+                super::files::open(name, staged)?;
+                situation.has_ocean_grid = true;
+                situation.has_own_grid = true;
+            }
+            let body = forms::body(step, &mut taken, &situation)?;
+            let wants_grid =
+                step == Step::CalculateWeights || body.get("orcafile").is_some_and(|grid| grid == "custom");
+            if let Some(Upload { name, staged }) = upload
+                && wants_grid
+            {
+                let mut info = Map::new();
+                info.insert("changes".into(), format!("uploaded as {}", store::clean_filename(&name)).into());
+                store.add_revision(file.id, FileType::Coords, staged, info)?;
+            }
+            Ok(store.request_step(Request { data_file: file.id, step, body, form_key, request_id })?)
+        })();
+        Ok((result, taken))
+    })
+    .await?;
+    *fields = given_back;
+    result
+}
+
+/// What the pages of steps have in common.
+async fn form_page(
+    request: &HttpRequest,
+    owned: &Owned,
+    step: Step,
+    template: &'static str,
+) -> Result<Page, Error> {
+    let (store, file) = (super::store(request)?, owned.file.clone());
+    let (status, situation) =
+        block(move || Ok((store.step(file.id, step)?, situation(&store, &file)?))).await?;
+    let view = steps::views(owned.file.id, vec![status]).into_iter().next();
+    let releases: Vec<Choice> = Release::ALL
+        .into_iter()
+        .map(|release| {
+            let what = match release {
+                Release::R2021 => "as in the release of 2021",
+                Release::R2023 => "as in the release of 2023 (default)",
+                Release::Corrected => "with all recommended corrections",
+            };
+            Choice { value: release.as_str().to_owned(), label: what.to_owned() }
+        })
+        .collect();
+    Ok(Page::new(template)
+        .with("file", &file_view(&owned.file))
+        .with("step", &view)
+        .with("coordinates_set", &situation.coordinates_set)
+        .with("has_routing", &situation.has_routing)
+        .with("has_bathy", &situation.has_bathy)
+        .with("has_sub_basins", &situation.has_sub_basins)
+        .with("has_ocean_grid", &situation.has_ocean_grid)
+        .with("has_own_grid", &situation.has_own_grid)
+        .with("grid", &situation.raw.as_ref().and_then(|raw| grid_text(raw, &owned.file)))
+        .with(
+            "variables",
+            &situation.raw.as_ref().map(|raw| map_variables(raw, &owned.file)).unwrap_or_default(),
+        )
+        .with("releases", &releases))
+}
+
+/// `360 x 180` for the user, or nothing when the coordinates are not known.
+fn grid_text(header: &Header, file: &DataFile) -> Option<String> {
+    let (lon, lat) = (file.longitude.as_deref()?, file.latitude.as_deref()?);
+    let found = dataset::cf::check_coordinates(header, lon, lat).ok()?;
+    let len = |name: &str| header.dimension(name).map(|dimension| dimension.len);
+    Some(format!("{} x {}", len(&found.lon_dimension)?, len(&found.lat_dimension)?))
+}
+
+/// The variables of a file that are maps.
+fn map_variables(header: &Header, file: &DataFile) -> Vec<Choice> {
+    let found = match (file.longitude.as_deref(), file.latitude.as_deref()) {
+        (Some(lon), Some(lat)) => dataset::cf::check_coordinates(header, lon, lat).ok(),
+        _ => None,
+    };
+    let names = found.map_or_else(
+        || {
+            let maps = header.variables.iter().filter(|v| v.data_type.is_numeric() && v.shape.len() >= 2);
+            maps.map(|v| v.name.clone()).collect()
+        },
+        |found| found.variables,
+    );
+    let label = |name: &str| {
+        let long = header.variable(name).and_then(|v| v.attributes.text("long_name")).unwrap_or_default();
+        if long.is_empty() || long == name { name.to_owned() } else { format!("{name}: {long}") }
+    };
+    names.into_iter().map(|name| Choice { label: label(&name), value: name }).collect()
+}
+
+/// Ends the POST of a step's form: on to the steps page, or the form again.
+async fn finish(
+    request: &HttpRequest,
+    owned: &Owned,
+    step: Step,
+    result: Result<String, Error>,
+    fields: &Fields,
+    again: Result<Page, Error>,
+) -> Result<HttpResponse, Error> {
+    match result {
+        Ok(text) => {
+            let site = Site::of(request)?;
+            if let Some(shared) = request.app_data::<Data<Shared>>() {
+                shared.live.changed(owned.file.id);
+            }
+            if let Some(visitor) = &owned.login.visitor {
+                site.flash(visitor, Category::Success, &text)?;
+            }
+            let next = fields.typed().get("next").and_then(Value::as_str).map(str::to_owned);
+            let steps = format!("/{}/steps", owned.file.id);
+            Ok(see_other(next.as_deref().and_then(local_path).unwrap_or(&steps)))
+        }
+        Err(error) if error.code == Code::InvalidInput => {
+            tracing::info!(step = step.as_str(), "form refused: {}", error.message);
+            again?.rejected(&error, &form_values(step, &fields.typed())).render(request)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a form shows: what was typed, over the defaults.
+fn form_values(step: Step, given: &Map<String, Value>) -> Map<String, Value> {
+    let mut values = match step {
+        Step::Regrid => json!({
+            "limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "linear",
+            "base": "latest", "release": "2023",
+        }),
+        Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": "2023" }),
+        Step::Pft => json!({ "release": "2023" }),
+        Step::CalculateWeights => json!({ "engine": "mosaic" }),
+        _ => json!({}),
+    }
+    .as_object()
+    .cloned()
+    .unwrap_or_default();
+    values.extend(
+        given
+            .iter()
+            .filter(|(_, value)| value.is_string())
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    values
+}
+
+/// The values with which a step ran last, over the defaults.
+fn saved(site: &Site, owned: &Owned, step: Step) -> Result<Map<String, Value>, Error> {
+    Ok(form_values(step, &steps::saved_parameters(site, &owned.file, step)?))
+}
+
+/// `GET /{id}/regrid`
+pub(crate) async fn regrid_form(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let form = saved(&site, &owned, Step::Regrid)?;
+    regrid_page(&request, &owned).await?.with("form", &form).render(&request)
+}
+
+async fn regrid_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
+    let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
+    let limits = [
+        choice("default", "The globe: 180\u{b0}W to 180\u{b0}E, 90\u{b0}S to 90\u{b0}N"),
+        choice("data", "The extent of the file"),
+    ];
+    let bases = [
+        choice("latest", "The latest topography, with everything done to it"),
+        choice("uploaded", "The file that was uploaded"),
+    ];
+    let methods = [choice("linear", "Linear"), choice("nearest", "Nearest neighbour")];
+    Ok(form_page(request, owned, Step::Regrid, "regrid.html")
+        .await?
+        .with("bases", &bases)
+        .with("limits", &limits)
+        .with("methods", &methods))
+}
+
+/// `POST /{id}/regrid`
+pub(crate) async fn regrid(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    mut form: Submitted,
+) -> Result<HttpResponse, Error> {
+    let fields = &mut form.fields;
+    fields.optional("next");
+    let result = request_step(&site.store, &owned.file, Step::Regrid, fields, None, request_id(&request))
+        .await
+        .map(|_| {
+            let typed = fields.typed();
+            let value = |name: &str| typed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            format!(
+                "Regridding to {}\u{b0} x {}\u{b0} ({}, limits: {}).",
+                value("Longitude Step"),
+                value("Latitude Step"),
+                value("interpolator"),
+                value("limits")
+            )
+        });
+    let again = regrid_page(&request, &owned).await;
+    finish(&request, &owned, Step::Regrid, result, &form.fields, again).await
+}
+
+/// `GET /{id}/routing`
+pub(crate) async fn routing_form(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let form = saved(&site, &owned, Step::Routing)?;
+    form_page(&request, &owned, Step::Routing, "routing.html").await?.with("form", &form).render(&request)
+}
+
+/// `POST /{id}/routing`
+pub(crate) async fn routing(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    payload: Payload,
+) -> Result<HttpResponse, Error> {
+    let form =
+        web::upload::read_either(&request, &owned.login, payload, FileType::Coords.extension()).await?;
+    let (mut fields, upload) = (form.fields, form.file);
+    let result =
+        request_step(&site.store, &owned.file, Step::Routing, &mut fields, upload, request_id(&request))
+            .await;
+    let result = result.map(|_| {
+        "Routing has started: river routing, bathymetry, soils and relief; heat flow and ahmcoef follow by themselves."
+            .to_owned()
+    });
+    let again = form_page(&request, &owned, Step::Routing, "routing.html").await;
+    finish(&request, &owned, Step::Routing, result, &fields, again).await
+}
+
+/// `GET /{id}/pft`
+pub(crate) async fn pft_form(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let parameters = steps::saved_parameters(&site, &owned.file, Step::Pft)?;
+    let form = form_values(Step::Pft, &parameters);
+    let (store, file) = (site.store.clone(), owned.file.clone());
+    let (table, from) = block(move || Ok(saved_table(&store, &file, &parameters))).await?;
+    let page = form_page(&request, &owned, Step::Pft, "pft.html").await?;
+    page.with("rows", &rows_of(&table)).with("from", from).with("form", &form).render(&request)
+}
+
+/// The table of the last run, else recovered from the file, else the default.
+fn saved_table(store: &Store, file: &DataFile, parameters: &Map<String, Value>) -> (Table, &'static str) {
+    let json = parameters.get("data").and_then(Value::as_str);
+    if let Some(table) = json.and_then(|json| Table::from_json(json).ok()) {
+        return (table, "saved");
+    }
+    let recovered = || {
+        let revision = store.latest(file.id, FileType::Pft).ok()??;
+        Table::recover(&dataset::read(store.path(&revision)).ok()?)
+    };
+    recovered().map_or_else(|| (Table::default(), "default"), |table| (table, "file"))
+}
+
+fn rows_of(table: &Table) -> Vec<Value> {
+    table
+        .bands()
+        .iter()
+        .map(|band| json!({ "lat": plain(band.up_to_degrees), "shares": band.percent.map(plain) }))
+        .collect()
+}
+
+/// Whole numbers without a decimal point.
+fn plain(number: f64) -> String {
+    number.to_string()
+}
+
+/// `POST /{id}/pft`
+pub(crate) async fn pft(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    mut form: Submitted,
+) -> Result<HttpResponse, Error> {
+    let rows = typed_rows(&mut form.fields);
+    let result =
+        request_step(&site.store, &owned.file, Step::Pft, &mut form.fields, None, request_id(&request)).await;
+    let result = result.map(|_| "The vegetation is being computed from the table.".to_owned());
+    let again = form_page(&request, &owned, Step::Pft, "pft.html").await;
+    let again = again.map(|page| page.with("rows", &rows).with("from", "typed"));
+    finish(&request, &owned, Step::Pft, result, &form.fields, again).await
+}
+
+/// The rows as typed, right or wrong, to show them again.
+fn typed_rows(fields: &mut Fields) -> Vec<Value> {
+    const SHARES: [&str; 13] =
+        ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13"];
+    let shares: Vec<Vec<String>> = SHARES.iter().map(|name| fields.all(name)).collect();
+    let latitudes = fields.all("lat");
+    if latitudes.is_empty() {
+        let json = fields.optional("data").unwrap_or_default();
+        return Table::from_json(&json)
+            .map(|table| rows_of(&table))
+            .unwrap_or_else(|_| rows_of(&Table::default()));
+    }
+    let cell = |column: &Vec<String>, row: usize| column.get(row).cloned().unwrap_or_default();
+    latitudes
+        .into_iter()
+        .enumerate()
+        .map(|(row, lat)| {
+            json!({ "lat": lat, "shares": shares.iter().map(|column| cell(column, row)).collect::<Vec<_>>() })
+        })
+        .collect()
+}
+
+/// `GET /{id}/heatflow`
+pub(crate) async fn heatflow_form(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    automatic_page(&request, &owned, Step::Heatflow).await?.with("form", &Map::new()).render(&request)
+}
+
+/// `GET /{id}/ahmcoef`
+pub(crate) async fn ahmcoef_form(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    automatic_page(&request, &owned, Step::Ahmcoef).await?.with("form", &Map::new()).render(&request)
+}
+
+/// A step that follows by itself, and can be run again by hand.
+async fn automatic_page(request: &HttpRequest, owned: &Owned, step: Step) -> Result<Page, Error> {
+    let file_type = step.outputs()[0];
+    let present = super::store(request)?.latest(owned.file.id, file_type)?.map(|revision| revision.revision);
+    let about = match step {
+        Step::Heatflow => {
+            "Geothermal heat flow at the sea floor, from the age of the crust that the depth implies. It is computed \
+             from the bathymetry, and again whenever the bathymetry changes."
+        }
+        _ => {
+            "The coefficient of lateral eddy viscosity of the ocean model, raised near the equator and along western \
+             coasts. It is computed from the bathymetry, and again whenever the bathymetry changes."
+        }
+    };
+    let page = form_page(request, owned, step, "automatic.html").await?;
+    Ok(page.with("about", about).with("file_type", file_type.as_str()).with("present", &present))
+}
+
+/// `POST /{id}/heatflow`
+pub(crate) async fn heatflow(
+    request: HttpRequest,
+    owned: Owned,
+    form: Submitted,
+) -> Result<HttpResponse, Error> {
+    automatic(request, owned, form, Step::Heatflow).await
+}
+
+/// `POST /{id}/ahmcoef`
+pub(crate) async fn ahmcoef(
+    request: HttpRequest,
+    owned: Owned,
+    form: Submitted,
+) -> Result<HttpResponse, Error> {
+    automatic(request, owned, form, Step::Ahmcoef).await
+}
+
+async fn automatic(
+    request: HttpRequest,
+    owned: Owned,
+    mut form: Submitted,
+    step: Step,
+) -> Result<HttpResponse, Error> {
+    let store = super::store(&request)?;
+    let result = request_step(&store, &owned.file, step, &mut form.fields, None, request_id(&request)).await;
+    let result = result.map(|_| format!("{} is being computed.", step.title()));
+    let again = automatic_page(&request, &owned, step).await;
+    finish(&request, &owned, step, result, &form.fields, again).await
+}
+
+/// `GET /{id}/calculate_weights`
+pub(crate) async fn weights_form(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let form = saved(&site, &owned, Step::CalculateWeights)?;
+    weights_page(&request, &owned).await?.with("form", &form).render(&request)
+}
+
+async fn weights_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
+    let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
+    let engines =
+        [choice("mosaic", "IPSLCM5A2 (LMDZ 96 x 95)"), choice("mosaix", "IPSLCM6 (LMDZ 144 x 142)")];
+    Ok(form_page(request, owned, Step::CalculateWeights, "weights.html").await?.with("engines", &engines))
+}
+
+/// `POST /{id}/calculate_weights`
+pub(crate) async fn weights(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    payload: Payload,
+) -> Result<HttpResponse, Error> {
+    let form =
+        web::upload::read_either(&request, &owned.login, payload, FileType::Coords.extension()).await?;
+    let (mut fields, upload) = (form.fields, form.file);
+    let step = Step::CalculateWeights;
+    let result =
+        request_step(&site.store, &owned.file, step, &mut fields, upload, request_id(&request)).await;
+    let result =
+        result.map(|_| "The coupling weights are asked for: they wait for a mosaic worker.".to_owned());
+    let again = weights_page(&request, &owned).await;
+    finish(&request, &owned, step, result, &fields, again).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Variable {
+    var: Option<String>,
+}
+
+/// `GET /{id}/internal_oceans`: where they are; the editor is another service.
+pub(crate) async fn internal_oceans(
+    request: HttpRequest,
+    owned: Owned,
+    query: Query<Variable>,
+) -> Result<HttpResponse, Error> {
+    editor_page(&request, &owned, Step::InternalOceans, query.into_inner().var).await
+}
+
+/// `GET /{id}/passage_problems`
+pub(crate) async fn passage_problems(
+    request: HttpRequest,
+    owned: Owned,
+    query: Query<Variable>,
+) -> Result<HttpResponse, Error> {
+    editor_page(&request, &owned, Step::PassageProblems, query.into_inner().var).await
+}
+
+async fn editor_page(
+    request: &HttpRequest,
+    owned: &Owned,
+    step: Step,
+    variable: Option<String>,
+) -> Result<HttpResponse, Error> {
+    let file_type = step.inputs()[0];
+    let (store, file) = (super::store(request)?, owned.file.clone());
+    let looked_at = block(move || {
+        let Some(revision) = store.latest(file.id, file_type)? else { return Ok(None) };
+        let header = header(&store, &file, &revision)?;
+        let variables = match step {
+            Step::InternalOceans => map_variables(&header, &file),
+            _ => vec![Choice { value: "Bathymetry".into(), label: "Bathymetry".into() }],
+        };
+        let variable = variable.filter(|name| variables.iter().any(|choice| choice.value == *name));
+        let variable = variable.or_else(|| variables.first().map(|choice| choice.value.clone()));
+        let texts = match &variable {
+            Some(name) => findings(&store, &file, &revision, step, &header, name)?,
+            None => vec!["There is no map in this file.".to_owned()],
+        };
+        Ok(Some((revision.revision, variable, variables, texts)))
+    })
+    .await?;
+    let page = form_page(request, owned, step, "editor.html").await?.with("form", &Map::new());
+    let page = page.with("file_type", file_type.as_str()).with("available", &looked_at.is_some());
+    let (number, variable, variables, texts) = looked_at.unwrap_or((0, None, Vec::new(), Vec::new()));
+    page.with("number", &number)
+        .with("variable", &variable)
+        .with("choices", &variables)
+        .with("texts", &texts)
+        .render(request)
+}
+
+/// What the step would look for, as sentences.
+fn findings(
+    store: &Store,
+    file: &DataFile,
+    revision: &Revision,
+    step: Step,
+    header: &Header,
+    name: &str,
+) -> Result<Vec<String>, Error> {
+    let cells: usize = header.variable(name).map_or(0, |variable| variable.shape.iter().product());
+    if cells > LOOKED_AT_CELLS {
+        return Ok(vec!["This map is too large to be looked at here: regrid it first.".to_owned()]);
+    }
+    let failed = |error| unreadable(file, revision, error);
+    let variable =
+        dataset::File::open(store.path(revision)).and_then(|opened| opened.read(name)).map_err(failed)?;
+    let Some(map) = variable.decode().and_then(|values| values.into_dimensionality::<ndarray::Ix2>().ok())
+    else {
+        return Ok(vec![format!("'{name}' is not a map of latitude and longitude.")]);
+    };
+    let (texts, nothing) = match step {
+        Step::InternalOceans => (
+            seas::find(map.view(), Elevation::PositiveUp, DateLine::Joined).findings(),
+            "There are no internal oceans: every sea is connected with the main ocean.",
+        ),
+        _ => (
+            passages::find(map.view(), Elevation::PositiveDown).findings(),
+            "There are no passage problems: every strait is at least two cells wide.",
+        ),
+    };
+    let texts: Vec<String> = texts.into_iter().map(|finding| finding.message + ".").collect();
+    Ok(if texts.is_empty() { vec![nothing.to_owned()] } else { texts })
+}
+
+/// `GET /{id}/sub_basins`
+pub(crate) async fn sub_basins_form(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    sub_basins_page(&request, &owned).await?.with("form", &json!({ "release": "2023" })).render(&request)
+}
+
+async fn sub_basins_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
+    let store = super::store(request)?;
+    let number = store.latest(owned.file.id, FileType::SubBasins)?.map(|revision| revision.revision);
+    Ok(form_page(request, owned, Step::Subbasins, "sub_basins.html").await?.with("number", &number))
+}
+
+/// `POST /{id}/sub_basins`: the automatic division, stored as the editor would store it.
+pub(crate) async fn sub_basins(
+    request: HttpRequest,
+    site: Data<Site>,
+    owned: Owned,
+    mut form: Submitted,
+) -> Result<HttpResponse, Error> {
+    let release = form.fields.choice("release", Release::default());
+    let result = match form.fields.finish() {
+        Ok(()) => {
+            default_sub_basins(
+                &site.store,
+                &owned.file,
+                release,
+                form.fields.form_key(),
+                request_id(&request),
+            )
+            .await
+        }
+        Err(error) => Err(error),
+    };
+    let result = result.map(|_| "The automatic sub-basins were stored.".to_owned());
+    let again = sub_basins_page(&request, &owned).await;
+    finish(&request, &owned, Step::Subbasins, result, &form.fields, again).await
+}
+
+/// Stores the automatic division of the latest bathymetry.
+///
+/// # Errors
+/// Without a bathymetry, or when it cannot be divided.
+pub(crate) async fn default_sub_basins(
+    store: &Store,
+    file: &DataFile,
+    release: Release,
+    form_key: Option<uuid::Uuid>,
+    request_id: Option<String>,
+) -> Result<i32, Error> {
+    let (store, file) = (store.clone(), file.clone());
+    block(move || {
+        let bathy = store.latest(file.id, FileType::Bathy)?;
+        let bathy = bathy
+            .ok_or_else(|| Error::field("release", "There is no bathymetry yet: run the routing first."))?;
+        let data = dataset::read(store.path(&bathy)).map_err(|error| unreadable(&file, &bathy, error))?;
+        let parameters = subbasins::Parameters { release, saved: None };
+        let output = subbasins::run(&data, &parameters, &Silent)
+            .map_err(|error| Error::field("release", format!("{error}.")))?;
+        let staged = store.stage(FileType::SubBasins.extension())?;
+        dataset::write(&output.dataset, staged.path()).map_err(Error::internal)?;
+        let mut recorded = Map::new();
+        recorded.insert("undo_list".into(), "[]".into());
+        let findings = output.findings.into_iter().map(|finding| Finding {
+            code: finding.code.to_owned(),
+            severity: match finding.severity {
+                boundary::Severity::Note => Severity::Note,
+                boundary::Severity::Warning => Severity::Warning,
+            },
+            message: finding.message,
+        });
+        let edit = Edit {
+            data_file: file.id,
+            step: Some(Step::Subbasins),
+            file_type: FileType::SubBasins,
+            staged,
+            info: Map::new(),
+            parameters: recorded,
+            parents: vec![bathy.id],
+            findings: findings.collect(),
+            reach: Reach::Everything,
+            form_key,
+            request_id,
+        };
+        Ok(store.record_edit(edit)?.revision)
+    })
+    .await
+}

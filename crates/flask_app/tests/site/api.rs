@@ -1,0 +1,141 @@
+//! The HTTP API.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, topography};
+
+struct Script {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Script {
+    fn new(server: &Server, user: &str) -> Self {
+        let user = server.store.user_by_name(user).unwrap().unwrap();
+        let token = server.store.create_token(user.id, "test").unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { client, base: format!("{}/api/v1", server.base), token }
+    }
+
+    async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(reqwest::Method::GET, path, None).await
+    }
+}
+
+#[actix_web::test]
+async fn a_script_does_all_that_a_page_does() {
+    let server = Server::start();
+    server.user("ada").await;
+    let script = Script::new(&server, "ada");
+    let part = reqwest::multipart::Part::bytes(topography("lon", "lat")).file_name("topo.nc");
+    let form = reqwest::multipart::Form::new().text("title", "By script").part("file", part);
+    let request =
+        script.client.post(format!("{}/data-files", script.base)).bearer_auth(&script.token).multipart(form);
+    let made = Answer::of(request.send().await.unwrap()).await.is(201).json();
+    assert_eq!(
+        (made["longitude"].as_str(), made["info"]["title"].as_str()),
+        (Some("lon"), Some("By script"))
+    );
+    let id = made["id"].as_i64().unwrap();
+    let at = |rest: &str| format!("/data-files/{id}{rest}");
+
+    assert_eq!(script.get("/data-files").await.is(200).json().as_array().unwrap().len(), 1);
+    script
+        .send(reqwest::Method::PUT, &at("/coordinates"), Some(json!({"longitude": "lon", "latitude": "lat"})))
+        .await
+        .is(200);
+    let regrid =
+        json!({"limits": "default", "Longitude Step": 30, "Latitude Step": 30, "interpolator": "linear"});
+    script.send(reqwest::Method::POST, &at("/steps/regrid"), Some(regrid)).await.is(202);
+    let steps = script.get(&at("/steps")).await.is(200).json();
+    assert_eq!((steps[0]["step"].as_str(), steps[0]["state"].as_str()), (Some("regrid"), Some("queued")));
+    script.send(reqwest::Method::DELETE, &at("/steps/regrid"), None).await.is(204);
+    script.send(reqwest::Method::DELETE, &at("/steps/regrid"), None).await.is(409);
+    let revisions = script.get(&at("/revisions")).await.is(200).json();
+    assert_eq!(revisions[0]["file_type"], "raw");
+    assert_eq!(script.get(&at("/revisions/0")).await.is(200).json()["variables"][0]["name"], "topo");
+    assert_eq!(&script.get(&at("/revisions/0/file")).await.is(200).bytes[..3], b"CDF");
+    assert_eq!(&script.get(&at("/latest/raw")).await.is(200).bytes[..3], b"CDF");
+    assert_eq!(&script.get(&at("/archive")).await.is(200).bytes[..2], b"PK");
+    script.send(reqwest::Method::POST, &at("/duplicate"), None).await.is(201);
+    script.send(reqwest::Method::DELETE, &at(""), None).await.is(204);
+    script.get(&at("")).await.is(404);
+}
+
+#[actix_web::test]
+async fn errors_are_problems() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let script = Script::new(&server, "ada");
+    let id = ada.upload("topo.nc").await;
+    let bad = json!({"Longitude Step": "nan", "Latitude Step": 1});
+    let answer = script
+        .send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(bad))
+        .await
+        .is(422);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(
+        (problem["code"].as_str(), problem["errors"][0]["field"].as_str()),
+        (Some("invalid-input"), Some("Longitude Step"))
+    );
+    for path in ["/data-files/999", "/data-files/x", "/nothing"] {
+        assert_eq!(
+            script.get(path).await.is(404).headers["content-type"],
+            "application/problem+json",
+            "{path}"
+        );
+    }
+    let broken = script
+        .client
+        .post(format!("{}/data-files/{id}/steps/regrid", script.base))
+        .bearer_auth(&script.token);
+    let broken = broken.header("content-type", "application/json").body("{").send().await.unwrap();
+    assert_eq!(broken.headers()["content-type"], "application/problem+json");
+    assert_eq!(broken.status().as_u16(), 400);
+}
+
+#[actix_web::test]
+async fn tokens_are_made_and_revoked_by_their_user() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let page = ada.post("/auth/tokens", &[("label", "laptop")]).await.is(200).text();
+    let token = page.split("class=\"token\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/api/v1/data-files", server.base);
+    let status = |token: String| {
+        let request = client.get(&url).bearer_auth(token);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(status(token.clone()).await, 200);
+    assert_eq!(status("guess".to_owned()).await, 401);
+    let page = ada.get("/auth/tokens").await.text();
+    assert!(!page.contains(&token));
+    let revoke = page.split("action=\"/auth/tokens/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    server.user("eve").await.post(&format!("/auth/tokens/{revoke}"), &[]).await.is(404);
+    ada.post(&format!("/auth/tokens/{revoke}"), &[]).await.redirects_to("/auth/tokens");
+    assert_eq!(status(token).await, 401);
+}
+
+#[actix_web::test]
+async fn d20_a_session_alone_changes_nothing_through_the_api() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let url = format!("{}/api/v1/data-files/{id}", server.base);
+    assert_eq!(ada.client.get(&url).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(ada.client.delete(&url).send().await.unwrap().status().as_u16(), 403);
+    let token = ada.token().await;
+    let allowed = ada.client.delete(&url).header("x-csrf-token", token).send().await.unwrap();
+    assert_eq!(allowed.status().as_u16(), 204);
+}

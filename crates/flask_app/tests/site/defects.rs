@@ -1,0 +1,412 @@
+//! The defects of the original that the pages had: none of them here.
+
+use store::{DataFileId, StepState};
+use workflow::{FileType, Step};
+
+use crate::harness::{Server, bathymetry, topography};
+
+const REGRID: [(&str, &str); 4] =
+    [("limits", "default"), ("Longitude Step", "30"), ("Latitude Step", "30"), ("interpolator", "linear")];
+
+#[actix_web::test]
+async fn d1_d2_nobody_reaches_another_users_workflow() {
+    let server = Server::start();
+    let (ada, eve) = (server.user("ada").await, server.user("eve").await);
+    let id = ada.upload("topo.nc").await;
+    let own = eve.upload("own.nc").await;
+    let pages = [
+        "",
+        "/steps",
+        "/set_coords",
+        "/map",
+        "/raw/view",
+        "/raw/fileInfo",
+        "/raw/download",
+        "/download",
+        "/regrid",
+        "/events",
+        "/routing",
+        "/pft",
+        "/raw/revision_comparison",
+        "/raw/variable_explorer",
+        "/raw/field.json",
+        "/delete",
+        "/send",
+        "/internal_oceans",
+        "/passage_problems",
+        "/sub_basins",
+        "/calculate_weights",
+        "/heatflow",
+        "/ahmcoef",
+    ];
+    for page in pages {
+        eve.get(&format!("/{id}{page}")).await.is(404);
+    }
+    eve.get(&format!("/api/{id}/steps/stepsTable")).await.is(404);
+    for page in ["/delete", "/duplicate", "/regrid", "/heatflow", "/sub_basins", "/steps/regrid/retry"] {
+        eve.post(&format!("/{id}{page}"), &[]).await.is(404);
+    }
+    // A field called id, or one that steers workers, changes nothing.
+    let other = id.to_string();
+    let mut fields = REGRID.to_vec();
+    fields.extend([
+        ("id", other.as_str()),
+        ("invalidated", "yes"),
+        ("has_params", "no"),
+        ("next_step_only", "done"),
+    ]);
+    eve.post(&format!("/{own}/regrid"), &fields).await.redirects_to(&format!("/{own}/steps"));
+    let step = |id: i32| server.store.step(DataFileId(id), Step::Regrid).unwrap();
+    assert_eq!((step(id).state, step(own).state), (StepState::NeverRun, StepState::Queued));
+    let bodies: Vec<_> = server.store.outbox_lease(10).unwrap();
+    assert_eq!(bodies.len(), 1);
+    assert_eq!(bodies[0].data_file(), Some(own));
+    for field in ["invalidated", "has_params", "next_step_only"] {
+        assert!(!bodies[0].body.contains_key(field), "{field}");
+    }
+}
+
+#[actix_web::test]
+async fn d3_a_task_that_cannot_work_is_refused_with_the_field_and_the_remedy() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    for step in ["nan", "inf", "0", "-1", "0.001", "ten", ""] {
+        let fields = [REGRID[0], ("Longitude Step", step), REGRID[2], REGRID[3]];
+        let page = ada.post(&format!("/{id}/regrid"), &fields).await.is(422).text();
+        assert!(page.contains("Longitude Step-error"), "{step}");
+    }
+    ada.post(&format!("/{id}/regrid"), &[REGRID[0], REGRID[1], REGRID[2], ("interpolator", "cubic")])
+        .await
+        .is(422);
+    ada.post(&format!("/{id}/pft"), &[("data", "{")]).await.is(422);
+    ada.post(&format!("/{id}/routing"), &[("topo_var", "nothing"), ("orcafile", "default")]).await.is(422);
+    let grid = ada
+        .post_file(
+            &format!("/{id}/routing"),
+            &[("topo_var", "topo"), ("orcafile", "custom")],
+            Some(("g.nc", b"no".to_vec())),
+        )
+        .await;
+    assert!(grid.is(422).text().contains("g.nc is not a NetCDF file"));
+    // Nothing was started, nothing stored.
+    assert!(server.store.outbox_lease(10).unwrap().is_empty());
+    assert_eq!(server.store.revisions(DataFileId(id)).unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn d3_d25_steps_wait_for_coordinates_and_coordinates_are_asked_for_in_doubt_only() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let mut map = dataset::from_bytes(&topography("u", "v"), "x").unwrap();
+    for variable in &mut map.variables {
+        variable.attributes = dataset::Attributes::new();
+    }
+    let bytes = dataset::to_bytes(&map).unwrap();
+    let asked = ada.post_file("/upload", &[], Some(("doubt.nc", bytes))).await.is(303).location().to_owned();
+    assert!(asked.ends_with("/set_coords"), "{asked}");
+    let id = asked.split('/').nth(1).unwrap().to_owned();
+    let page = ada.post(&format!("/{id}/regrid"), &REGRID).await.is(422).text();
+    assert!(page.contains("longitude and the latitude"));
+    for (lon, lat) in [("u", "u"), ("nope", "v"), ("topo", "v"), ("", "")] {
+        ada.post(&format!("/{id}/set_coords"), &[("Longitude", lon), ("Latitude", lat)]).await.is(422);
+    }
+    ada.post(&format!("/{id}/set_coords"), &[("Longitude", "u"), ("Latitude", "v")])
+        .await
+        .redirects_to(&format!("/{id}/steps"));
+    ada.post(&format!("/{id}/regrid"), &REGRID).await.redirects_to(&format!("/{id}/steps"));
+}
+
+#[actix_web::test]
+async fn d4_downloading_never_changes_a_stored_file() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let before = server.stored_files(id);
+    ada.get(&format!("/{id}/raw/view")).await.is(200);
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let answer = ada.get(&format!("/{id}/raw/download")).await.is(200);
+        assert_eq!(answer.headers["content-type"], "application/x-netcdf");
+        assert!(
+            answer.headers["content-disposition"].to_str().unwrap().contains("topo_raw_netcdf_flask_app.nc")
+        );
+        assert!(!answer.headers.contains_key("content-encoding"));
+        sent.push(dataset::from_bytes(&answer.bytes, "sent").unwrap());
+    }
+    let original = dataset::from_bytes(before.values().next().unwrap(), "stored").unwrap();
+    for copy in &sent {
+        // As text: the fill value NaN equals nothing.
+        assert_eq!(format!("{:?}", copy.variables), format!("{:?}", original.variables));
+        assert_eq!(copy.attributes.text("climate_sim_age"), Some("60"));
+        assert_eq!(copy.attributes.text("climate_sim_created_by"), Some("ada"));
+        assert_eq!(copy.attributes.text("title"), Some("a test"));
+        assert!(copy.attributes.text("climate_sim_changes_raw").unwrap().starts_with("Revision 1:"));
+    }
+    ada.get(&format!("/{id}/download")).await.is(200);
+    assert_eq!(server.stored_files(id), before);
+}
+
+#[actix_web::test]
+async fn d12_pages_name_their_type_and_comparison_works_by_position() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Bathy, &bathymetry());
+    server.add(id, FileType::WeightCoords, b"not NetCDF at all");
+    // The map and the coordinates are those of the topography, whatever came later.
+    ada.get(&format!("/{id}/map")).await.redirects_to(&format!("/{id}/raw/view"));
+    ada.get(&format!("/{id}/raw/view")).await.is(200);
+    assert!(ada.get(&format!("/{id}/set_coords")).await.is(200).text().contains("lon (lon)"));
+    // One revision: nothing to compare, said so.
+    ada.get(&format!("/{id}/raw/revision_comparison")).await.redirects_to(&format!("/{id}/steps"));
+    assert!(ada.get(&format!("/{id}/steps")).await.text().contains("nothing to compare"));
+    // Other names for the dimensions, the same grid.
+    let other = server.add(id, FileType::Raw, &topography("x_renamed", "y_renamed"));
+    let page = ada.get(&format!("/{id}/raw/revision_comparison")).await.is(200).text();
+    assert!(page.contains(&format!("field.json?revision={other}&amp;minus=0")), "{page}");
+    ada.get(&format!("/{id}/raw/field.json?revision={other}&minus=0")).await.is(200);
+    // Another grid: a clear message, no error.
+    let page = ada.get(&format!("/{id}/bathy/revision_comparison?minus=0")).await.is(200).text();
+    assert!(page.contains("cannot be compared cell by cell"));
+}
+
+#[actix_web::test]
+async fn d13_what_a_visitor_does_wrong_is_never_an_error_500() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let anonymous = server.visitor();
+    anonymous.get(&format!("/{id}/steps")).await.redirects_to(&format!("/auth/login?next=%2F{id}%2Fsteps"));
+    anonymous.get("/999/steps").await.redirects_to("/auth/login?next=%2F999%2Fsteps");
+    for page in
+        ["/999/steps", "/999/raw/download", "/-1/steps", "/x/steps", "/99999999999/steps", "/nothing/at/all"]
+    {
+        ada.get(page).await.is(404);
+    }
+    for page in [
+        "nonsense/view",
+        "routing/view",
+        "routing/download",
+        "nonsense/download",
+        "weights/view",
+        "raw/view?revision=77",
+    ] {
+        ada.get(&format!("/{id}/{page}")).await.is(404);
+    }
+    let page = ada.post_file("/upload", &[], None).await.is(422).text();
+    assert!(page.contains("Choose the NetCDF file"));
+    let bad = ada
+        .post_file("/upload", &[("title", "<b>x")], Some(("bad.nc", b"not netcdf".to_vec())))
+        .await
+        .is(422)
+        .text();
+    assert!(
+        bad.contains("bad.nc is not a NetCDF file")
+            && bad.contains("&lt;b&gt;x")
+            && !bad.contains("instance")
+    );
+    ada.post_file(&format!("/{id}/calculate_weights"), &[], None).await.is(422);
+    ada.post_file(&format!("/{id}/routing"), &[("topo_var", "topo"), ("orcafile", "custom")], None)
+        .await
+        .is(422);
+    ada.post(&format!("/{id}/heatflow"), &[]).await.is(422);
+    ada.post(&format!("/{id}/sub_basins"), &[]).await.is(422);
+    ada.post_bare("/about", &[]).await.is(405);
+    // A stored file that is no NetCDF (of an adopted instance): its pages say so.
+    server.add(id, FileType::Raw, b"not NetCDF at all");
+    for page in ["raw/view", "raw/fileInfo", "raw/download", "set_coords", "regrid", "routing", "download"] {
+        let answer = ada.get(&format!("/{id}/{page}")).await.is(422);
+        assert!(answer.text().contains("is not a NetCDF file"), "{page}: {}", answer.text());
+    }
+    ada.get(&format!("/{id}/steps")).await.is(200);
+}
+
+#[actix_web::test]
+async fn d13_names_in_any_script_can_be_downloaded() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    for name in [".nc", "\u{30c6}\u{30b9}\u{30c8}.nc", "../../etc/passwd.nc", "no extension"] {
+        let id = ada.upload(name).await;
+        ada.get(&format!("/{id}/raw/download")).await.is(200);
+        let zip = ada.get(&format!("/{id}/download")).await.is(200);
+        assert_eq!(&zip.bytes[..4], b"PK\x03\x04");
+    }
+    let outside = server.instance.path().parent().unwrap().join("etc");
+    assert!(!outside.exists());
+}
+
+#[actix_web::test]
+async fn d17_delete_asks_and_then_works_even_when_a_file_is_gone() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    assert!(ada.get(&format!("/{id}/delete")).await.is(200).text().contains("Delete this workflow?"));
+    ada.get(&format!("/{id}/steps")).await.is(200);
+    for path in server.stored_files(id).keys() {
+        std::fs::remove_file(path).unwrap();
+    }
+    ada.post(&format!("/{id}/delete"), &[]).await.redirects_to("/");
+    ada.get(&format!("/{id}/steps")).await.is(404);
+}
+
+#[actix_web::test]
+async fn d21_redirects_stay_on_this_site() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let steps = format!("/{id}/steps");
+    for next in [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+    ] {
+        let fields = [("Longitude", "lon"), ("Latitude", "lat"), ("next", next)];
+        ada.post(&format!("/{id}/set_coords"), &fields).await.redirects_to(&steps);
+        let fields = [REGRID[0], REGRID[1], REGRID[2], REGRID[3], ("next", next)];
+        ada.post(&format!("/{id}/regrid"), &fields).await.redirects_to(&steps);
+        let login = [("username", "ada"), ("password", "correct horse"), ("next", next)];
+        server.visitor().post("/auth/login", &login).await.redirects_to("/");
+    }
+}
+
+#[actix_web::test]
+async fn d22_names_and_values_from_files_are_text_never_markup() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let mut map = dataset::from_bytes(&topography("lon", "lat"), "x").unwrap();
+    let name = "topo var\" onfocus=alert(1) <b>";
+    map.variables.last_mut().unwrap().name = name.to_owned();
+    map.attributes.set("title", "<script>alert(1)</script>");
+    // Names that the format does not allow are refused; those that it allows are shown as they are.
+    let bytes = match dataset::to_bytes(&map) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("the test needs a file with such a name: {error}"),
+    };
+    let answer = ada.post_file("/upload", &[("title", "<script>x</script>")], Some(("t.nc", bytes))).await;
+    let location = answer.location().to_owned();
+    assert!(!location.is_empty(), "{}: {}", answer.status, answer.text());
+    let id: i32 = location.split('/').nth(1).unwrap().parse().unwrap();
+    for page in ["steps", "raw/fileInfo", "routing", "set_coords", "regrid", "raw/view", "internal_oceans"] {
+        let html = ada.get(&format!("/{id}/{page}")).await.is(200).text();
+        assert!(
+            !html.contains("<script>x") && !html.contains("<script>alert") && !html.contains("\" onfocus"),
+            "{page}"
+        );
+    }
+    let html = ada.get(&format!("/{id}/routing")).await.text();
+    assert!(html.contains("topo var&quot; onfocus=alert(1) &lt;b&gt;"), "{html}");
+    assert!(ada.get("/").await.text().contains("&lt;script&gt;x"));
+}
+
+#[actix_web::test]
+async fn d24_uploads_and_workflows_have_limits() {
+    let server = Server::with(|settings| {
+        settings.web.upload_limit_bytes = 10_000;
+        settings.data_files_limit = 1;
+    });
+    let ada = server.user("ada").await;
+    let large = ada.post_file("/upload", &[], Some(("large.nc", vec![0; 50_000]))).await.is(413).text();
+    assert!(large.contains("10.0 kB"), "{large}");
+    ada.upload("first.nc").await;
+    let second =
+        ada.post_file("/upload", &[], Some(("second.nc", topography("lon", "lat")))).await.is(422).text();
+    assert!(second.contains("Delete one first"));
+    // Nothing of what was refused stays on the disk.
+    let files = std::fs::read_dir(server.instance.path()).unwrap().flatten();
+    let netcdf: Vec<_> =
+        files.map(|entry| entry.file_name()).filter(|n| n.to_string_lossy().ends_with(".nc")).collect();
+    assert_eq!(netcdf.len(), 1, "{netcdf:?}");
+}
+
+#[actix_web::test]
+async fn d27_changes_are_pushed_and_an_open_stream_ends_with_the_workflow() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let mut stream = ada.client.get(format!("{}/{id}/events", server.base)).send().await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let mut seen = String::new();
+    while !seen.contains("\n\n") {
+        seen += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the present state"));
+    }
+    assert!(seen.starts_with("event: steps\ndata: {") && !seen.contains("waiting"));
+    ada.post(&format!("/{id}/regrid"), &REGRID).await.is(303);
+    let started = std::time::Instant::now();
+    let mut pushed = String::new();
+    while !(pushed.contains("waiting") && pushed.ends_with("\n\n")) {
+        pushed += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the change"));
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    // What no message tells of is found in the store.
+    server.store.cancel(DataFileId(id), Step::Regrid).unwrap();
+    let mut found = String::new();
+    while !(found.contains("event: steps") && found.ends_with("\n\n")) {
+        found += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the change in the store"));
+    }
+    assert!(found.contains("not yet run") && !found.contains("waiting"), "{found}");
+    ada.post(&format!("/{id}/delete"), &[]).await.is(303);
+    while let Some(_rest) = stream.chunk().await.unwrap() {}
+}
+
+#[actix_web::test]
+async fn d28_pages_need_nobody_else() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    for page in
+        ["/", "/about", "/upload", &format!("/{id}/steps"), &format!("/{id}/raw/view"), &format!("/{id}/pft")]
+    {
+        let html = ada.get(page).await.is(200).text();
+        for attribute in ["src=\"", "href=\"", "action=\""] {
+            for target in html.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                assert!(
+                    target.starts_with('/') && !target.starts_with("//") || target.starts_with('#'),
+                    "{page}: {target}"
+                );
+            }
+        }
+        // Nothing inline: the policy forbids it.
+        assert!(
+            !html.contains("style=\"") && !html.contains(" onclick") && !html.contains("<script>"),
+            "{page}"
+        );
+        for asset in html.split("\"/static/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            let answer = ada.get(&format!("/static/{asset}")).await.is(200);
+            assert!(answer.headers["cache-control"].to_str().unwrap().contains("immutable"));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn d30_the_built_in_grid_can_be_chosen_again_after_a_custom_one() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let custom = [("topo_var", "topo"), ("orcafile", "custom")];
+    ada.post_file(&format!("/{id}/routing"), &custom, Some(("grid.nc", bathymetry()))).await.is(303);
+    ada.post_file(&format!("/{id}/routing"), &[("topo_var", "topo"), ("orcafile", "default")], None)
+        .await
+        .is(303);
+    // And the stored one again, without sending it again.
+    ada.post_file(&format!("/{id}/routing"), &custom, None).await.is(303);
+    let grids: Vec<_> =
+        server.store.outbox_lease(10).unwrap().into_iter().map(|m| m.body["orcafile"].clone()).collect();
+    assert_eq!(grids, ["custom", "default", "custom"]);
+}
+
+#[actix_web::test]
+async fn d31_two_clicks_on_one_form_are_one_run() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let page = ada.get(&format!("/{id}/regrid")).await.text();
+    let key = page.split("name=\"form_key\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let fields = [REGRID[0], REGRID[1], REGRID[2], REGRID[3], ("form_key", key.as_str())];
+    for _ in 0..2 {
+        ada.post(&format!("/{id}/regrid"), &fields).await.redirects_to(&format!("/{id}/steps"));
+    }
+    assert_eq!(server.store.outbox_lease(10).unwrap().len(), 1);
+}

@@ -1,0 +1,167 @@
+//! Every page, and what the forms start.
+
+use store::{DataFileId, StepState};
+use workflow::{FileType, Step};
+
+use crate::harness::{Server, bathymetry, topography};
+
+#[actix_web::test]
+async fn every_page_of_a_workflow_is_there() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Bathy, &bathymetry());
+    server.add(id, FileType::Raw, &topography("lon", "lat"));
+    ada.get(&format!("/{id}")).await.redirects_to(&format!("/{id}/steps"));
+    let pages = [
+        "steps",
+        "set_coords",
+        "raw/view",
+        "raw/fileInfo",
+        "raw/revision_comparison",
+        "raw/variable_explorer",
+        "regrid",
+        "internal_oceans",
+        "routing",
+        "passage_problems",
+        "pft",
+        "heatflow",
+        "ahmcoef",
+        "sub_basins",
+        "calculate_weights",
+        "delete",
+        "send",
+        "bathy/view",
+        "bathy/fileInfo",
+    ];
+    for page in pages {
+        let answer = ada.get(&format!("/{id}/{page}")).await.is(200);
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        assert!(answer.text().contains("</html>"), "{page}");
+    }
+    for page in ["/about", "/", "/upload", "/auth/password", "/auth/tokens", "/hello"] {
+        ada.get(page).await.is(200);
+    }
+    for table in ["stepsTable", "assetsTable"] {
+        assert!(ada.get(&format!("/api/{id}/steps/{table}")).await.is(200).text().contains("<table"));
+    }
+    ada.get("/session").await.is(403);
+    let head = ada.client.head(format!("{}/{id}/steps", server.base)).send().await.unwrap();
+    assert_eq!(head.status().as_u16(), 200);
+    let wrong_method = ada.client.put(format!("{}/{id}/steps", server.base)).send().await.unwrap();
+    assert_eq!(wrong_method.status().as_u16(), 405);
+    assert_eq!(ada.get(&format!("/{id}/steps/")).await.status.as_u16(), 404);
+}
+
+#[actix_web::test]
+async fn forms_put_the_bodies_of_the_contract_into_the_outbox() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    for file_type in [FileType::Routing, FileType::Bathy, FileType::SubBasins] {
+        server.add(id, file_type, &bathymetry());
+    }
+    let regrid =
+        [("limits", "default"), ("Longitude Step", "1"), ("Latitude Step", "1"), ("interpolator", "linear")];
+    ada.post(&format!("/{id}/regrid"), &regrid).await.is(303);
+    ada.post(&format!("/{id}/routing"), &[("topo_var", "topo"), ("orcafile", "default")]).await.is(303);
+    let table = boundary::pft::Table::default().to_json();
+    ada.post(&format!("/{id}/pft"), &[("data", table.as_str())]).await.is(303);
+    ada.post(&format!("/{id}/heatflow"), &[]).await.is(303);
+    let messages = server.store.outbox_lease(10).unwrap();
+    let sent: Vec<(String, String)> =
+        messages.iter().map(|m| (m.key.clone(), serde_json::to_string(&m.body).unwrap())).collect();
+    let body = |text: &str| text.replace("ID", &id.to_string());
+    assert_eq!(
+        sent[0],
+        (
+            "preprocessing.regrid".into(),
+            body(
+                r#"{"id":ID,"limits":"default","Longitude Step":"1","Latitude Step":"1","interpolator":"linear"}"#
+            )
+        )
+    );
+    assert_eq!(
+        sent[1],
+        ("preprocessing.routing".into(), body(r#"{"id":ID,"topo_var":"topo","orcafile":"default"}"#))
+    );
+    assert!(
+        sent[2].1.starts_with(&body(r#"{"id":ID,"data":"{\"dataArray\":[[15,0,75,25,"#)),
+        "{}",
+        sent[2].1
+    );
+    assert_eq!(sent[3], ("preprocessing.heatflow".into(), body(r#"{"id":ID}"#)));
+    assert!(messages.iter().all(|m| m.owner.is_some() && m.run.is_some() && m.request_id.is_some()));
+    assert!(ada.get(&format!("/{id}/steps")).await.text().contains("waiting"));
+}
+
+#[actix_web::test]
+async fn the_automatic_sub_basins_are_stored_as_an_edit() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Bathy, &bathymetry());
+    ada.post(&format!("/{id}/sub_basins"), &[]).await.redirects_to(&format!("/{id}/steps"));
+    let id = DataFileId(id);
+    assert_eq!(server.store.step(id, Step::Subbasins).unwrap().state, StepState::Done);
+    let revision = server.store.latest(id, FileType::SubBasins).unwrap().unwrap();
+    let stored = dataset::read(server.store.path(&revision)).unwrap();
+    assert!(stored.variable("atlmsk").is_some() && revision.parents.len() == 1);
+}
+
+#[actix_web::test]
+async fn a_workflow_can_be_duplicated_and_sent() {
+    let server = Server::start();
+    let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+    let id = ada.upload("topo.nc").await;
+    ada.post(&format!("/{id}/duplicate"), &[]).await.redirects_to("/");
+    assert!(ada.get("/").await.text().contains("DUPLICATED"));
+    ada.post(&format!("/{id}/send"), &[("Username", "nobody")]).await.is(422);
+    ada.post(&format!("/{id}/send"), &[("Username", "ada")]).await.is(422);
+    assert_eq!(ada.get("/users?prefix=bo").await.json(), serde_json::json!(["bob"]));
+    assert_eq!(ada.get("/users?prefix=b").await.json(), serde_json::json!([]));
+    ada.post(&format!("/{id}/send"), &[("Username", "bob")]).await.redirects_to("/");
+    assert!(bob.get("/").await.text().contains("RECEIVED from ada"));
+}
+
+#[actix_web::test]
+async fn a_table_that_is_wrong_comes_back_as_typed() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Routing, &bathymetry());
+    let mut fields = vec![("lat", "90"), ("p1", "12.5"), ("p2", "80")];
+    let page = ada.post(&format!("/{id}/pft"), &fields).await.is(422).text();
+    assert!(page.contains("value=\"12.5\"") && page.contains("92.5 %"), "{page}");
+    fields[2].1 = "87.5";
+    ada.post(&format!("/{id}/pft"), &fields).await.is(303);
+}
+
+#[actix_web::test]
+async fn static_files_are_compressed_once_and_revalidated() {
+    let server = Server::start();
+    let visitor = server.visitor();
+    let page = visitor.get("/auth/login").await.text();
+    let path = page
+        .split("href=\"")
+        .find(|p| p.contains("climsim.css"))
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
+    let request = visitor.client.get(format!("{}{path}", server.base));
+    let answer = request.header("accept-encoding", "gzip, br").send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "br");
+    let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    let again = visitor
+        .client
+        .get(format!("{}{path}", server.base))
+        .header("if-none-match", etag)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status().as_u16(), 304);
+    visitor.get("/static/other/climsim.css").await.is(200);
+    visitor.get("/static/other/nothing.css").await.is(404);
+}

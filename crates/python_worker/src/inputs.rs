@@ -1,0 +1,69 @@
+//! What a step reads: the latest revision of a type, loaded, with the words to speak of it.
+
+use dataset::Dataset;
+use store::{DataFile, Revision};
+use worker::{Job, StepError};
+use workflow::{FileType, Step};
+
+/// A loaded revision.
+pub(crate) struct Input {
+    pub(crate) dataset: Dataset,
+    pub(crate) revision: Revision,
+    /// How to speak of it: "Topography of 'late_cretaceous.nc' (revision 3)".
+    pub(crate) name: String,
+}
+
+/// The data file of the job.
+pub(crate) fn data_file(job: &Job<'_>) -> Result<DataFile, StepError> {
+    let found = job.store.data_file(job.run.data_file)?;
+    found.ok_or_else(|| StepError::Failed("the data file has been deleted".into()))
+}
+
+/// The latest revision of `file_type`, which `maker` makes.
+pub(crate) fn latest(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    file_type: FileType,
+    maker: Step,
+) -> Result<Input, StepError> {
+    let Some(revision) = job.store.latest(job.run.data_file, file_type)? else {
+        return Err(StepError::Failed(format!(
+            "{} needs the file '{}' ({}), which does not exist yet: run {} first",
+            job.run.step.title(),
+            file_type.title(),
+            file_type,
+            maker.title()
+        )));
+    };
+    load(job, data_file, revision)
+}
+
+/// The topography as it was uploaded.
+pub(crate) fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError> {
+    let revisions = job.store.revisions(job.run.data_file)?;
+    let first = revisions.into_iter().filter(|r| r.file_type == FileType::Raw).min_by_key(|r| r.revision);
+    let first =
+        first.ok_or_else(|| StepError::Failed("the uploaded topography is not there any more".into()))?;
+    load(job, data_file, first)
+}
+
+/// Loads a revision.
+pub(crate) fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
+    let name = format!(
+        "{} of '{}' (revision {})",
+        revision.file_type.title(),
+        data_file.filename,
+        revision.revision
+    );
+    let path = job.store.path(&revision);
+    if !path.exists() {
+        return Err(StepError::Failed(format!(
+            "{name} is recorded, but its stored file {} is missing: restore it from a backup, or make it again",
+            revision.filepath
+        )));
+    }
+    match dataset::read(&path) {
+        Ok(dataset) => Ok(Input { dataset, revision, name }),
+        Err(error) => Err(StepError::Failed(format!("{name} cannot be read: {error}"))),
+    }
+}

@@ -1,0 +1,198 @@
+//! A claimed run to files: load, compute, stage.
+
+use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method};
+use boundary::{Severity, ahmcoef, heatflow, pft, regrid, routing};
+use dataset::Dataset;
+use dataset::cf::{self, Guess};
+use serde_json::Map;
+use store::{DataFile, Finding, Output};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use worker::{Job, Made, Report, StepError, Steps};
+use workflow::{FileType, Step};
+
+use crate::inputs::{self, Input};
+use crate::ocean;
+use crate::parameters::Fields;
+
+/// The steps of this worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Numerics;
+
+impl Steps for Numerics {
+    fn computes(&self, step: Step) -> bool {
+        step.worker() == workflow::Worker::Python
+    }
+
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError> {
+        let data_file = inputs::data_file(job)?;
+        let fields = Fields(&job.run.parameters);
+        match job.run.step {
+            Step::Regrid => run_regrid(job, &data_file, &fields, report),
+            Step::Routing => run_routing(job, &data_file, &fields, report),
+            Step::Pft => run_pft(job, &data_file, &fields, report),
+            Step::Heatflow => run_heatflow(job, &data_file, &fields, report),
+            Step::Ahmcoef => run_ahmcoef(job, &data_file, report),
+            Step::InternalOceans | Step::PassageProblems | Step::Subbasins | Step::CalculateWeights => {
+                Err(StepError::Failed(format!("{} is not computed by this worker", job.run.step.title())))
+            }
+        }
+    }
+}
+
+fn run_regrid(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    fields: &Fields<'_>,
+    report: &Report,
+) -> Result<Made, StepError> {
+    let parameters = |longitude, latitude| -> Result<regrid::Parameters, StepError> {
+        Ok(regrid::Parameters {
+            longitude,
+            latitude,
+            longitude_step_degrees: fields.degrees("Longitude Step")?,
+            latitude_step_degrees: fields.degrees("Latitude Step")?,
+            limits: fields.choice("limits", Limits::Default)?,
+            method: fields.choice("interpolator", Method::Linear)?,
+            release: fields.release()?,
+            largest_result: DEFAULT_LARGEST_RESULT,
+        })
+    };
+    // What is wrong with the form is said before a large file is read.
+    parameters(String::new(), String::new())?;
+    let raw = match fields.text("base").as_deref() {
+        None | Some("latest") => inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?,
+        Some("uploaded") => inputs::uploaded(job, data_file)?,
+        Some(other) => {
+            return Err(StepError::Failed(format!(
+                "'base' is '{other}': choose latest (the latest topography) or uploaded (the file as it was uploaded)"
+            )));
+        }
+    };
+    let (longitude, latitude) = coordinates(data_file, &raw)?;
+    let parameters = parameters(longitude, latitude)?;
+    let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
+    let made = regrid::run(&raw.dataset, &parameters, &progress).map_err(|error| about(&raw, &error))?;
+    one(job, &raw, FileType::Raw, made)
+}
+
+fn run_routing(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    fields: &Fields<'_>,
+    report: &Report,
+) -> Result<Made, StepError> {
+    let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
+    let release = fields.release()?;
+    let ocean = ocean::choose(job, data_file, fields)?;
+    let raw = inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?;
+    let parameters = routing::Parameters {
+        lon: data_file.longitude.clone(),
+        lat: data_file.latitude.clone(),
+        release,
+        ..routing::Parameters::new(&topo_var)
+    };
+    let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
+    let made = routing::run(&raw.dataset, &parameters, &ocean.points, &progress);
+    let made = made.map_err(|error| about(&raw, &error))?;
+    let mut outputs = vec![stage(job, FileType::Routing, &made.routing)?];
+    if !ocean::keeps_bathymetry(&job.run.parameters) {
+        outputs.push(stage(job, FileType::Bathy, &made.bathy)?);
+    }
+    outputs.push(stage(job, FileType::Soils, &made.soils)?);
+    outputs.push(stage(job, FileType::TopoHighRes, &made.topo_high_res)?);
+    outputs.extend(ocean.asset);
+    let mut findings: Vec<Finding> = made.findings.iter().map(finding).collect();
+    findings.extend(ocean.findings);
+    let parents = [raw.revision.id].into_iter().chain(ocean.parent).collect();
+    Ok(Made { outputs, parents, findings })
+}
+
+fn run_pft(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    fields: &Fields<'_>,
+    report: &Report,
+) -> Result<Made, StepError> {
+    let text = fields.required("data", "fill in the table of vegetation on the PFT page")?;
+    let table = pft::Table::from_json(&text)
+        .map_err(|error| StepError::Failed(format!("the table of vegetation: {error}")))?;
+    let routing = inputs::latest(job, data_file, FileType::Routing, Step::Routing)?;
+    let parameters = pft::Parameters { table, release: fields.release()? };
+    let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
+    let made = pft::run(&routing.dataset, &parameters, &progress).map_err(|error| about(&routing, &error))?;
+    one(job, &routing, FileType::Pft, made)
+}
+
+fn run_heatflow(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    fields: &Fields<'_>,
+    report: &Report,
+) -> Result<Made, StepError> {
+    let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
+    let parameters = heatflow::Parameters { time_stamp: time_stamp(), release: fields.release()? };
+    let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
+    let made = heatflow::run(&bathymetry.dataset, &parameters, &progress)
+        .map_err(|error| about(&bathymetry, &error))?;
+    one(job, &bathymetry, FileType::Heatflow, made)
+}
+
+fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<Made, StepError> {
+    let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
+    let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
+    let made = ahmcoef::run(&bathymetry.dataset, &progress).map_err(|error| about(&bathymetry, &error))?;
+    one(job, &bathymetry, FileType::Ahmcoef, made)
+}
+
+/// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.
+fn coordinates(data_file: &DataFile, raw: &Input) -> Result<(String, String), StepError> {
+    if let (Some(longitude), Some(latitude)) = (&data_file.longitude, &data_file.latitude) {
+        return Ok((longitude.clone(), latitude.clone()));
+    }
+    match cf::guess(&raw.dataset.header()) {
+        Guess::Certain { lon, lat } => Ok((lon, lat)),
+        Guess::Ambiguous { .. } => Err(StepError::Failed(format!(
+            "{}: it is not known which variables are longitude and latitude: set the coordinates first",
+            raw.name
+        ))),
+    }
+}
+
+/// The result of a step that makes one file from one.
+fn one(job: &Job<'_>, from: &Input, file_type: FileType, made: boundary::Output) -> Result<Made, StepError> {
+    Ok(Made {
+        outputs: vec![stage(job, file_type, &made.dataset)?],
+        parents: vec![from.revision.id],
+        findings: made.findings.iter().map(finding).collect(),
+    })
+}
+
+fn stage(job: &Job<'_>, file_type: FileType, dataset: &Dataset) -> Result<Output, StepError> {
+    let staged = job.store.stage(file_type.extension())?;
+    dataset::write(dataset, staged.path())
+        .map_err(|error| StepError::Failed(format!("{} cannot be written: {error}", file_type.title())))?;
+    Ok(Output { file_type, staged, info: Map::new() })
+}
+
+fn about(input: &Input, error: &dyn std::fmt::Display) -> StepError {
+    StepError::Failed(format!("{}: {error}", input.name))
+}
+
+fn finding(found: &boundary::Finding) -> Finding {
+    Finding {
+        code: found.code.to_owned(),
+        severity: match found.severity {
+            Severity::Note => store::Severity::Note,
+            Severity::Warning => store::Severity::Warning,
+        },
+        message: found.message.clone(),
+    }
+}
+
+/// The local time as heat-flow files carry it; UTC where the local offset cannot be told.
+pub fn time_stamp() -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:6]");
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    now.format(&format).unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! The life of a process: its sub-commands, its signals, its end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Listen;
+use crate::{Config, Error};
+
+/// Exit status with which `pre-update` asks an updater to come back later.
+const COME_BACK_LATER: u8 = 75;
+
+/// What is asked of a service's binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Serve,
+    Healthcheck,
+    PreUpdate,
+}
+
+/// What an updater is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateAdvice {
+    /// Nothing is under way.
+    Go,
+    /// Something is; it would be interrupted.
+    Later,
+}
+
+/// The whole `main` of a service: reads the configuration, starts logging, and does what the command line asks:
+/// nothing or `serve` runs the service until SIGTERM or SIGINT, `healthcheck` asks the running one how it is,
+/// `pre-update` tells an updater whether to go on.
+pub fn main<S, U>(name: &'static str, serve: S, advice: U) -> ExitCode
+where
+    S: AsyncFnOnce(Config, CancellationToken) -> Result<(), Error>,
+    U: AsyncFnOnce(Config) -> Result<UpdateAdvice, Error>,
+{
+    let command = match std::env::args().nth(1).as_deref() {
+        None | Some("serve") => Command::Serve,
+        Some("healthcheck") => Command::Healthcheck,
+        Some("pre-update") => Command::PreUpdate,
+        Some(other) => {
+            eprintln!("{name}: '{other}' is unknown: use serve, healthcheck or pre-update");
+            return ExitCode::from(2);
+        }
+    };
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => return complain(name, &error),
+    };
+    if command == Command::Healthcheck {
+        return match config.health.as_ref().map(alive) {
+            None | Some(Ok(())) => ExitCode::SUCCESS,
+            Some(Err(error)) => complain(name, &error),
+        };
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(name, &error),
+    };
+    let outcome = runtime.block_on(async {
+        if command == Command::PreUpdate {
+            let advice = advice(config).await?;
+            return Ok(if advice == UpdateAdvice::Go {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(COME_BACK_LATER)
+            });
+        }
+        crate::log(&config);
+        let stop = stop_on_signals()?;
+        serve(config, stop).await.map(|()| ExitCode::SUCCESS)
+    });
+    // A step that outlived the grace period computes for nobody any more.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome.unwrap_or_else(|error| complain(name, &error))
+}
+
+/// A token that SIGTERM and SIGINT cancel. A second signal ends the process at once.
+///
+/// # Errors
+/// The operating system gives no signals.
+pub fn stop_on_signals() -> Result<CancellationToken, Error> {
+    let listen = |kind| signal(kind).map_err(|error| Error::Other(format!("no signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if token.is_cancelled() {
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: finishing what is in hand");
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Asks a running service whether it lives.
+fn alive(health: &Listen) -> Result<(), Error> {
+    let host = if health.host == "0.0.0.0" { "127.0.0.1" } else { &health.host };
+    let address = format!("{host}:{}", health.port);
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(&address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    match ask() {
+        Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok(()),
+        Ok(answer) => {
+            Err(Error::Other(format!("{address} answers {}", answer.lines().next().unwrap_or("nothing"))))
+        }
+        Err(error) => Err(Error::Other(format!("{address} does not answer: {error}"))),
+    }
+}
+
+/// Prints an error once, with everything that caused it.
+fn complain(name: &str, error: &dyn std::error::Error) -> ExitCode {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    eprintln!("{name}: {line}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,153 @@
+use std::collections::HashSet;
+
+use serde_json::{Map, json};
+use workflow::{FileType, Step};
+
+use super::{claimed, finish, object, on_both, one_upload, request, run_step, staged, task, upload, user};
+use crate::{Doctor, Error, StepState, clean_filename};
+
+#[test]
+fn names_are_cleaned() {
+    let clean = [
+        ("topo.nc", "topo.nc"),
+        ("../../etc/pass wd.NC", "pass_wd.nc"),
+        ("C:\\maps\\a.b.nc", "a_b.nc"),
+        ("été 60Ma.nc", "été_60Ma.nc"),
+        (".nc", "topography.nc"),
+        ("", "topography.nc"),
+        ("<script>.nc", "script.nc"),
+        ("世界.nc", "世界.nc"),
+    ];
+    for (name, expected) in clean {
+        assert_eq!(clean_filename(name), expected, "{name}");
+    }
+    assert!(clean_filename(&"界".repeat(500)).len() < 255);
+}
+
+on_both!(an_upload_is_revision_0_with_its_hash, |bench| {
+    let store = &bench.store;
+    let (owner, id) = one_upload(store);
+    let revisions = store.revisions(id).unwrap();
+    assert_eq!(revisions.len(), 1);
+    let raw = &revisions[0];
+    assert_eq!((raw.revision, raw.file_type, raw.bytes), (0, FileType::Raw, Some(3)));
+    assert_eq!(
+        raw.sha256.as_deref(),
+        Some("d7439bee24773bcbfa2d0a97947ee36227b10d1022b1a55847e928965bb6bfde")
+    );
+    assert_eq!(std::fs::read_to_string(store.path(raw)).unwrap(), "raw");
+    assert_eq!(raw.created.len(), "2021-01-01 00:00:00".len());
+    assert_eq!(bench.files(), std::slice::from_ref(&raw.filepath));
+    let (stem, extension) = raw.filepath.split_once('.').unwrap();
+    assert_eq!((stem.len(), extension), (8, "nc"));
+    let file = store.data_file(id).unwrap().unwrap();
+    assert_eq!((file.owner, file.filename.as_str(), file.longitude), (owner, "topo.nc", None));
+    store.set_coordinates(id, "lon", "lat").unwrap();
+    assert_eq!(store.data_file(id).unwrap().unwrap().longitude.as_deref(), Some("lon"));
+    assert_eq!(store.data_file(crate::DataFileId(999)).unwrap(), None);
+    let summaries = store.data_files(owner).unwrap();
+    assert_eq!(summaries[0].changed.as_deref(), Some(raw.created.as_str()));
+    assert_eq!(summaries[0].info, object(json!({"age": "60"})));
+});
+
+on_both!(a_grid_is_added_and_the_latest_of_a_type_is_found, |bench| {
+    let store = &bench.store;
+    let (_, id) = one_upload(store);
+    let first = store.add_revision(id, FileType::Coords, staged(store, "one"), Map::new()).unwrap();
+    let second = store.add_revision(id, FileType::Coords, staged(store, "two"), Map::new()).unwrap();
+    assert_eq!((first.revision, second.revision), (1, 2));
+    assert_eq!(store.latest(id, FileType::Coords).unwrap(), Some(second.clone()));
+    assert_eq!(store.revision(id, 1).unwrap(), Some(first));
+    assert_eq!(store.latest(id, FileType::Pft).unwrap(), None);
+    let gone = store.add_revision(crate::DataFileId(77), FileType::Coords, staged(store, "x"), Map::new());
+    assert!(matches!(gone, Err(Error::NotFound { .. })));
+    assert_eq!(bench.files().len(), 3);
+});
+
+on_both!(a_copy_shares_files_until_the_last_is_deleted, |bench| {
+    let store = &bench.store;
+    let (alice, id) = one_upload(store);
+    let bob = user(store, "bob");
+    run_step(store, id, Step::Routing);
+    let files: HashSet<String> = bench.files().into_iter().collect();
+    let copy = store.duplicate(id).unwrap();
+    let sent = store.send(id, bob).unwrap();
+    let again = store.duplicate(copy).unwrap();
+    let state = |id| store.data_file(id).unwrap().unwrap().state.unwrap();
+    assert_eq!(state(copy), "DUPLICATED");
+    assert_eq!(state(again), "DUPLICATED DUPLICATED");
+    assert_eq!(state(sent), "RECEIVED from alice");
+    assert_eq!(store.data_file(sent).unwrap().unwrap().owner, bob);
+    let routing = store.step(copy, Step::Routing).unwrap();
+    assert_eq!(routing.state, StepState::Done);
+    assert_eq!(routing.parameters.unwrap()["id"], json!(copy));
+    // heatflow was queued for the original only.
+    assert_eq!(store.step(id, Step::Heatflow).unwrap().state, StepState::Queued);
+    assert_eq!(store.step(copy, Step::Heatflow).unwrap().state, StepState::NeverRun);
+    assert_eq!(store.revisions(sent).unwrap().len(), 5);
+    for (n, id) in [id, copy, sent].into_iter().enumerate() {
+        store.delete_data_file(id).unwrap();
+        assert_eq!(bench.files().into_iter().collect::<HashSet<_>>(), files, "after {n}");
+    }
+    store.delete_data_file(again).unwrap();
+    assert!(bench.files().is_empty());
+    assert!(store.data_files(alice).unwrap().is_empty());
+    assert!(matches!(store.delete_data_file(again), Err(Error::NotFound { .. })));
+});
+
+on_both!(parents_of_a_copy_are_the_copies, |bench| {
+    let store = &bench.store;
+    let (_, id) = one_upload(store);
+    let raw = store.latest(id, FileType::Raw).unwrap().unwrap();
+    let run = store.request_step(request(id, Step::Regrid)).unwrap();
+    finish(store, &claimed(store, &task(id, Step::Regrid, run.0)), &[raw.id]);
+    assert_eq!(store.latest(id, FileType::Raw).unwrap().unwrap().parents, [raw.id]);
+    let copy = store.duplicate(id).unwrap();
+    let copies = store.revisions(copy).unwrap();
+    assert_eq!(copies[1].parents, [copies[0].id]);
+    assert_ne!(copies[0].id, raw.id);
+    assert_eq!(copies[1].run, Some(run));
+});
+
+on_both!(the_doctor_sees_what_does_not_fit, |bench| {
+    let store = &bench.store;
+    let (owner, id) = one_upload(store);
+    let other = upload(store, owner);
+    assert_eq!(store.doctor(Doctor::Look).unwrap(), crate::Report::default());
+    let changed = store.latest(id, FileType::Raw).unwrap().unwrap();
+    std::fs::write(store.path(&changed), "changed").unwrap();
+    let missing = store.latest(other, FileType::Raw).unwrap().unwrap();
+    std::fs::remove_file(store.path(&missing)).unwrap();
+    let young = bench.config.instance.join("abcdefgh.nc");
+    let old = bench.config.instance.join("abcdefg_.nc");
+    let foreign = bench.config.instance.join("my-own-file.nc");
+    for path in [&young, &old, &foreign] {
+        std::fs::write(path, "x").unwrap();
+    }
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+    for path in [&old, &foreign] {
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(yesterday).unwrap();
+    }
+    let report = store.doctor(Doctor::Look).unwrap();
+    assert_eq!(report.changed_files, [changed.filepath]);
+    assert_eq!(report.missing_files, [missing.filepath]);
+    assert_eq!(report.orphan_files, ["abcdefg_.nc"]);
+    assert!(old.exists());
+    store.doctor(Doctor::Sweep).unwrap();
+    assert!(young.exists() && foreign.exists() && !old.exists());
+});
+
+#[test]
+fn a_backup_opens_as_a_store() {
+    let bench = super::Bench::sqlite();
+    let (owner, _) = one_upload(&bench.store);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("netcdf_editor.sqlite");
+    bench.store.backup(&path).unwrap();
+    let config = crate::Config { instance: folder.path().to_owned(), database_url: None, pool_size: 2 };
+    let restored = crate::Store::open(&config).unwrap();
+    assert_eq!(restored.data_files(owner).unwrap().len(), 1);
+    assert_eq!(restored.doctor(Doctor::Look).unwrap().missing_files.len(), 1);
+    let manifest = std::fs::read_to_string(folder.path().join("netcdf_editor.sqlite.manifest.json")).unwrap();
+    assert!(manifest.contains("sha256"));
+}

@@ -1,0 +1,260 @@
+//! Who asks: sessions, the token against forged requests, and ownership.
+//!
+//! Sessions are rows of the store; the cookie holds nothing but a secret. Before the login there is no row: the token
+//! of a form then derives from a random cookie and the key of the instance.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use store::{DataFile, DataFileId, Session, User};
+use uuid::Uuid;
+
+use crate::{Code, Error, Site, local_path};
+
+/// The cookie of a login; named as the original's.
+pub const SESSION_COOKIE: &str = "session";
+/// The cookie of a visitor without a login.
+pub const VISITOR_COOKIE: &str = "visitor";
+
+/// Whoever sent the request.
+#[derive(Debug, Clone)]
+pub struct Visitor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    session: Option<Session>,
+    /// Set when a response has to give the visitor a cookie.
+    fresh: Option<String>,
+    csrf: String,
+}
+
+impl Visitor {
+    /// The visitor behind a request; looked up once per request.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+        if let Some(visitor) = request.extensions().get::<Self>() {
+            return Ok(visitor.clone());
+        }
+        let site = Site::of(request)?;
+        let visitor = Self(Arc::new(Inner::load(request, site)?));
+        request.extensions_mut().insert(visitor.clone());
+        Ok(visitor)
+    }
+
+    /// The account, when logged in.
+    pub fn user(&self) -> Option<&User> {
+        self.0.session.as_ref().map(|session| &session.user)
+    }
+
+    /// The session, when logged in.
+    pub fn session(&self) -> Option<&Session> {
+        self.0.session.as_ref()
+    }
+
+    /// What every form has to carry.
+    pub fn csrf(&self) -> &str {
+        &self.0.csrf
+    }
+
+    /// # Errors
+    /// When `sent` is not this visitor's token.
+    pub fn check_token(&self, sent: Option<&str>) -> Result<(), Error> {
+        if sent.is_some_and(|sent| same(sent.as_bytes(), self.0.csrf.as_bytes())) && self.0.fresh.is_none() {
+            return Ok(());
+        }
+        let message = "It was opened before you logged in or out, or in another browser. Nothing was changed: \
+                       go back, reload the page, and send it again.";
+        Err(Error::new(Code::StaleForm, message))
+    }
+
+    pub(crate) fn fresh_cookie(&self, site: &Site) -> Option<Cookie<'static>> {
+        self.0.fresh.as_ref().map(|value| site.cookie(VISITOR_COOKIE, value.clone()))
+    }
+}
+
+impl Inner {
+    fn load(request: &HttpRequest, site: &Site) -> Result<Self, Error> {
+        if let Some(cookie) = request.cookie(SESSION_COOKIE)
+            && let Some(session) = site.store.session(cookie.value())?
+        {
+            let csrf = session.csrf.clone();
+            return Ok(Self { session: Some(session), fresh: None, csrf });
+        }
+        let known = request.cookie(VISITOR_COOKIE).map(|cookie| cookie.value().to_owned());
+        let known = known.filter(|value| Uuid::try_parse(value).is_ok());
+        let (nonce, fresh) = match known {
+            Some(nonce) => (nonce, None),
+            None => {
+                let nonce = Uuid::new_v4().to_string();
+                (nonce.clone(), Some(nonce))
+            }
+        };
+        Ok(Self { session: None, fresh, csrf: site.sign(&nonce) })
+    }
+}
+
+/// Equal, in a time that does not tell where they differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
+}
+
+impl Site {
+    /// A keyed hash of `text`, for the token of visitors without a session.
+    fn sign(&self, text: &str) -> String {
+        let mut mac = match Hmac::<Sha256>::new_from_slice(&self.key) {
+            Ok(mac) => mac,
+            Err(error) => unreachable!("HMAC takes keys of any length: {error}"),
+        };
+        mac.update(b"csrf of a visitor: ");
+        mac.update(text.as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    }
+
+    /// A cookie that scripts cannot read and other sites cannot send with a form.
+    pub fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
+        Cookie::build(name, value)
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.settings.secure_cookies)
+            .finish()
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+/// A visitor who is logged in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The account.
+    pub user: User,
+    /// The session behind it; absent for a request with an API token.
+    pub visitor: Option<Visitor>,
+}
+
+impl Login {
+    /// The account behind a request: by its session, or by a token of the API (`Authorization: Bearer`).
+    ///
+    /// # Errors
+    /// When nobody is logged in, the token is not valid, or a script's changing request lacks the session's token.
+    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+        if let Some(login) = request.extensions().get::<Self>() {
+            return Ok(login.clone());
+        }
+        let login = Self::load(request)?;
+        request.extensions_mut().insert(login.clone());
+        Ok(login)
+    }
+
+    fn load(request: &HttpRequest) -> Result<Self, Error> {
+        let api = is_api(request.path());
+        if api && let Some(value) = request.headers().get(header::AUTHORIZATION) {
+            let refused =
+                || Error::new(Code::LoginNeeded, "The token is not valid. Create one under 'API tokens'.");
+            let token =
+                value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(refused)?;
+            let user = Site::of(request)?.store.user_by_token(token.trim())?.ok_or_else(refused)?;
+            return Ok(Self { user, visitor: None });
+        }
+        let visitor = Visitor::of(request)?;
+        let Some(user) = visitor.user().cloned() else {
+            return Err(Error::new(Code::LoginNeeded, "You are not logged in, or your session has ended."));
+        };
+        if api && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let sent = request.headers().get(crate::form::TOKEN_HEADER).and_then(|value| value.to_str().ok());
+            visitor.check_token(sent)?;
+        }
+        Ok(Self { user, visitor: Some(visitor) })
+    }
+}
+
+impl FromRequest for Login {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+/// The data file named in the path (`{id}`), which belongs to the visitor.
+#[derive(Debug, Clone)]
+pub struct Owned {
+    /// Whose it is.
+    pub login: Login,
+    /// The data file.
+    pub file: DataFile,
+}
+
+impl Owned {
+    /// The visitor's data file with the id of the path.
+    ///
+    /// # Errors
+    /// When nobody is logged in; when there is no such data file, or it is somebody else's: the answer is the same.
+    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+        let login = Login::of(request)?;
+        let missing = |id: &str| Error::not_found(format!("Workflow {id}"));
+        let text = request.match_info().query("id");
+        let id: i32 = text.parse().map_err(|_| missing(text))?;
+        let file = Site::of(request)?.store.data_file(DataFileId(id))?;
+        let file = file.filter(|file| file.owner == login.user.id).ok_or_else(|| missing(text))?;
+        Ok(Self { login, file })
+    }
+}
+
+impl FromRequest for Owned {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+/// True for the addresses of the HTTP API, whose answers are JSON.
+pub fn is_api(path: &str) -> bool {
+    path == "/api/v1" || path.starts_with("/api/v1/")
+}
+
+/// The login page, with the way back to where the visitor wanted to go.
+pub(crate) fn login_address(request: &HttpRequest) -> String {
+    let wanted = if request.method() == Method::GET {
+        request.uri().path_and_query().map(|path| path.as_str().to_owned())
+    } else {
+        // What was sent is lost; the page with the form is not.
+        Some(request.path().to_owned()).filter(|path| path.ends_with("/upload") || path != "/auth/logout")
+    };
+    match wanted.as_deref().and_then(local_path) {
+        None | Some("/") => "/auth/login".to_owned(),
+        Some(path) => {
+            let next: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+            format!("/auth/login?next={next}")
+        }
+    }
+}
+
+/// The site, for extractors.
+impl Site {
+    /// # Errors
+    /// When the service was composed without one.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Error> {
+        let site = request.app_data::<web::Data<Self>>();
+        site.map(|site| site.get_ref())
+            .ok_or_else(|| Error::internal("no Site among the data of the application"))
+    }
+}

@@ -1,0 +1,48 @@
+//! What a worker is given to do its work.
+
+use store::{ClaimedRun, Finding, Output, RevisionId, Store};
+
+use crate::Report;
+
+/// Turns claimed runs into files. Called in a thread of its own; may take as long as it takes, and may panic.
+pub trait Steps: Send + Sync + 'static {
+    /// Whether this worker computes that step; a message for another is rejected.
+    fn computes(&self, step: workflow::Step) -> bool;
+
+    /// Computes one run.
+    ///
+    /// # Errors
+    /// Why it cannot be computed, in words for the modeller; or that the store failed, which is worth another try.
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError>;
+}
+
+/// One run and what it needs.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The run: data file, step, parameters.
+    pub run: &'a ClaimedRun,
+    /// Where its inputs are, and its outputs are staged.
+    pub store: &'a Store,
+}
+
+/// What a run has made.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Files, in the order in which their revisions are numbered.
+    pub outputs: Vec<Output>,
+    /// The revisions that were read.
+    pub parents: Vec<RevisionId>,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+}
+
+/// Why a run made nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// It cannot be computed from what there is. Shown to the modeller as it is.
+    #[error("{0}")]
+    Failed(String),
+    /// The store failed; the run is tried again.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}

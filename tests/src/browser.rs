@@ -1,0 +1,164 @@
+//! A headless Chromium under WebDriver.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// How long a page may take to show something before a test fails: generous, for a loaded machine. Tests wait for
+/// states, so they are quick when the platform is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser with a window of a given size and an empty profile.
+pub struct Browser {
+    driver: Child,
+    client: Client,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts ChromeDriver on a free port and a browser of `width` x `height` pixels.
+    ///
+    /// # Errors
+    /// When `chromedriver` or `chromium` is missing (`scripts/install test` brings both) or does not start.
+    pub async fn start(width: u32, height: u32) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // The browser joins the driver's group, so that both can be ended together.
+            .process_group(0)
+            .spawn()
+            .context("starting chromedriver (scripts/install test brings it)")?;
+        let profile = tempfile::tempdir()?;
+        let arguments = [
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-quic".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            format!("--window-size={width},{height}"),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let capabilities =
+            json!({ "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" } });
+        let capabilities = capabilities.as_object().context("an object")?.clone();
+        let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+        let deadline = Instant::now() + PATIENCE;
+        let address = format!("http://127.0.0.1:{port}");
+        let client = loop {
+            let attempt = ClientBuilder::new(connector.clone())
+                .capabilities(capabilities.clone())
+                .connect(&address)
+                .await;
+            match attempt {
+                Ok(client) => break client,
+                Err(error) if Instant::now() > deadline => bail!("no browser: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        Ok(Self { driver, client, _profile: profile })
+    }
+
+    /// The WebDriver client, for what the helpers below do not cover.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Opens a page.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn open(&self, address: &str) -> Result<()> {
+        self.client.goto(address).await.with_context(|| format!("opening {address}"))
+    }
+
+    /// Waits for the first element that matches a CSS selector.
+    ///
+    /// # Errors
+    /// When it does not appear in time; the page's text is in the message.
+    pub async fn find(&self, css: &str) -> Result<Element> {
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+            Ok(element) => Ok(element),
+            Err(error) => bail!("no '{css}': {error}\n{}", self.text().await?),
+        }
+    }
+
+    /// Waits for an element and clicks it.
+    ///
+    /// # Errors
+    /// As [`Browser::find`].
+    pub async fn click(&self, css: &str) -> Result<()> {
+        self.find(css).await?.click().await.with_context(|| format!("clicking '{css}'"))
+    }
+
+    /// Waits for a field and types into it (a file field takes a path).
+    ///
+    /// # Errors
+    /// As [`Browser::find`].
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        self.find(css).await?.send_keys(text).await.with_context(|| format!("typing into '{css}'"))
+    }
+
+    /// The visible text of the page.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn text(&self) -> Result<String> {
+        Ok(self.client.find(Locator::Css("body")).await?.text().await?)
+    }
+
+    /// Waits until a JavaScript expression is true.
+    ///
+    /// # Errors
+    /// When it does not become true in time; the page's text is in the message.
+    pub async fn until(&self, expression: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let script = format!("return Boolean({expression});");
+        while Instant::now() < deadline {
+            if self.client.execute(&script, Vec::new()).await? == json!(true) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("never true: {expression}\n{}", self.text().await?)
+    }
+
+    /// Saves what the window shows as PNG.
+    ///
+    /// # Errors
+    /// WebDriver's, or the disk's.
+    pub async fn screenshot(&self, path: &Path) -> Result<()> {
+        std::fs::write(path, self.client.screenshot().await?)?;
+        Ok(())
+    }
+
+    /// Ends the browser in an orderly way.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn close(self) -> Result<()> {
+        self.client.clone().close().await?;
+        Ok(())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.driver.wait();
+    }
+}

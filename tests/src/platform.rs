@@ -1,0 +1,103 @@
+//! The platform as one process.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+/// The path of a binary that the test command has built.
+///
+/// # Panics
+/// When it is not there: `cargo build --workspace --bins` comes first.
+pub fn binary(name: &str) -> PathBuf {
+    // .../target/debug/deps/<test> -> .../target/debug/<name>
+    let mut folder = std::env::current_exe().expect("the test has a path");
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
+    path
+}
+
+/// A running `climsim serve` with its own instance folder; killed and removed when dropped.
+pub struct Platform {
+    child: Child,
+    address: String,
+    folder: Option<TempDir>,
+}
+
+impl Platform {
+    /// Starts the platform on a free port and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// A process that ends before it listens; its log is in the message.
+    pub fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("climsim-e2e-").tempdir()?;
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Result<Self> {
+        let (child, address) = spawn(folder.path())?;
+        Ok(Self { child, address, folder: Some(folder) })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The folder that holds everything of this run.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("present until dropped").path()
+    }
+
+    /// Kills the process (as a power cut does) and starts it again on the same instance folder.
+    ///
+    /// # Errors
+    /// As [`Platform::start`].
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        (self.child, self.address) = spawn(self.folder.as_ref().expect("present until dropped").path())?;
+        Ok(())
+    }
+}
+
+fn spawn(folder: &Path) -> Result<(Child, String)> {
+    let log = folder.join("platform.log");
+    let file = File::options().create(true).append(true).open(&log)?;
+    let mut child = Command::new(binary("climsim"))
+        .args(["serve", "--port", "0", "--instance"])
+        .arg(folder.join("instance"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(file)
+        .spawn()?;
+    let stdout = child.stdout.take().context("the process has an output")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        if let Some(at) = line.find("http://") {
+            let address = line[at..].trim_end_matches('/').to_owned();
+            return Ok((child, address));
+        }
+    }
+    let status = child.wait()?;
+    bail!("climsim serve ended with {status}:\n{}", std::fs::read_to_string(&log)?)
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln!("kept for inspection: {}", folder.keep().display());
+        }
+    }
+}
