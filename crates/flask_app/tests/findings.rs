@@ -9,13 +9,13 @@ const NO_CODE: &str = "sub-basins";
 
 /// The codes in the sources of a folder: no other string there is of words in lower case with hyphens between.
 fn codes(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("the folder of the sources") {
+        let path = entry.expect("an entry of the folder").path();
         if path.is_dir() {
             codes(&path, found);
             continue;
         }
-        let text = fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&path).expect("a source file");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for part in text.split('"').skip(1).step_by(2) {
             let words = part.split('-').count();
