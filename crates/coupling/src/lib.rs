@@ -1,0 +1,3 @@
+//! Masks and ocean-atmosphere coupling weights: arrays in, arrays and findings out.
+
+pub mod remap;

@@ -1,0 +1,1 @@
+//! Remapping between any two grids: conservative, bilinear and nearest-neighbour weights.
