@@ -108,6 +108,7 @@ impl Vector {
     }
 
     /// Signed solid angle of the triangle `self`, `b`, `c`: positive counter-clockwise seen from outside.
+    #[inline]
     pub fn solid_angle(self, b: Self, c: Self) -> f64 {
         // Differences first: the triple product of nearly parallel vectors would cancel.
         let volume = self.dot(b.minus(self).cross(c.minus(self)));
@@ -115,11 +116,36 @@ impl Vector {
         2.0 * volume.atan2(denominator)
     }
 
-    fn minus(self, o: Self) -> Self {
+    /// (longitude, latitude) in degrees, the longitude within -180..=180; the vector need not have length one.
+    pub fn to_degrees(self) -> (f64, f64) {
+        (self.y.atan2(self.x).to_degrees(), self.z.atan2(self.x.hypot(self.y)).to_degrees())
+    }
+
+    /// Sum.
+    #[inline]
+    #[must_use]
+    pub fn plus(self, o: Self) -> Self {
+        Self { x: self.x + o.x, y: self.y + o.y, z: self.z + o.z }
+    }
+
+    /// Difference.
+    #[inline]
+    #[must_use]
+    pub fn minus(self, o: Self) -> Self {
         Self { x: self.x - o.x, y: self.y - o.y, z: self.z - o.z }
     }
 
-    fn cross(self, o: Self) -> Self {
+    /// The vector times a number.
+    #[inline]
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { x: self.x * factor, y: self.y * factor, z: self.z * factor }
+    }
+
+    /// Cross product.
+    #[inline]
+    #[must_use]
+    pub fn cross(self, o: Self) -> Self {
         Self {
             x: self.y * o.z - self.z * o.y,
             y: self.z * o.x - self.x * o.z,
@@ -127,12 +153,25 @@ impl Vector {
         }
     }
 
-    fn dot(self, o: Self) -> f64 {
+    /// Dot product.
+    #[inline]
+    #[must_use]
+    pub fn dot(self, o: Self) -> f64 {
         self.x * o.x + self.y * o.y + self.z * o.z
     }
 
-    fn length(self) -> f64 {
+    /// Length.
+    #[inline]
+    #[must_use]
+    pub fn length(self) -> f64 {
         self.dot(self).sqrt()
+    }
+
+    /// The point of the sphere in this direction; not a number for the zero vector.
+    #[inline]
+    #[must_use]
+    pub fn normalised(self) -> Self {
+        self.times(1.0 / self.length())
     }
 }
 

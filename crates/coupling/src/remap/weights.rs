@@ -1,0 +1,93 @@
+//! The sparse matrix from source to target cells.
+
+use super::{Mesh, conservative};
+
+/// How target values are made of source values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// First-order conservative: the mean over the overlaps.
+    Conservative,
+    /// Second-order conservative: the mean over the overlaps of planes through the source cells.
+    Conservative2,
+}
+
+/// What the overlaps of a target cell are divided by, where it is only partly covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// The area of the cell: a flux counts as zero outside of the source, and its integral is kept.
+    DestArea,
+    /// The covered area: a value is the mean over what is covered.
+    FracArea,
+}
+
+/// A sparse matrix, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// What it was made with.
+    pub method: Method,
+    /// What it was divided by; every other method than the conservative ones has rows that sum to one.
+    pub norm: Norm,
+    /// Where the links of a target cell start in the next two, and the end of the last.
+    pub row_start: Vec<usize>,
+    /// The source cell.
+    pub source: Vec<u32>,
+    /// The weight.
+    pub weight: Vec<f64>,
+    /// Areas of all source cells, steradians.
+    pub source_area_sr: Vec<f64>,
+    /// Areas of all target cells, steradians.
+    pub target_area_sr: Vec<f64>,
+    /// What part of each source cell is used.
+    pub source_fraction: Vec<f64>,
+    /// What part of each target cell is covered.
+    pub target_fraction: Vec<f64>,
+}
+
+/// The weights between two meshes; the same for any number of threads, bit for bit.
+pub fn weights(source: &Mesh, target: &Mesh, method: Method, norm: Norm) -> Weights {
+    match method {
+        Method::Conservative => conservative::first_order(source, target, norm),
+        Method::Conservative2 => conservative::second_order(source, target, norm),
+    }
+}
+
+impl Weights {
+    /// Number of links.
+    pub fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    /// True without any link.
+    pub fn is_empty(&self) -> bool {
+        self.source.is_empty()
+    }
+
+    /// The links of a target cell: source cell and weight.
+    pub fn row(&self, target: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let links = self.row_start[target]..self.row_start[target + 1];
+        links.map(|link| (self.source[link] as usize, self.weight[link]))
+    }
+
+    /// The target field of a source field; zero where a cell has no link.
+    pub fn apply(&self, field: &[f64]) -> Vec<f64> {
+        (0..self.target_area_sr.len())
+            .map(|target| self.row(target).map(|(source, weight)| weight * field[source]).sum())
+            .collect()
+    }
+
+    /// Integral of a target field over what is covered.
+    pub fn target_integral(&self, field: &[f64]) -> f64 {
+        let share = |cell: usize| match self.norm {
+            // The value already is the mean over the whole cell.
+            Norm::DestArea if self.target_fraction[cell] > 0.0 => self.target_area_sr[cell],
+            _ => self.target_area_sr[cell] * self.target_fraction[cell],
+        };
+        field.iter().enumerate().map(|(cell, value)| value * share(cell)).sum()
+    }
+
+    /// Integral of a source field over what is used.
+    pub fn source_integral(&self, field: &[f64]) -> f64 {
+        let share = |cell: usize| self.source_area_sr[cell] * self.source_fraction[cell];
+        field.iter().enumerate().map(|(cell, value)| value * share(cell)).sum()
+    }
+}
