@@ -24,7 +24,8 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// A running `climsim serve` with its own instance folder; killed and removed when dropped.
+/// A running `climsim serve` with its own instance folder; killed when dropped. The folder goes with [`Platform::done`]
+/// only: a test that panics or returns an error leaves it for inspection.
 pub struct Platform {
     child: Child,
     address: String,
@@ -54,6 +55,18 @@ impl Platform {
     /// The folder that holds everything of this run.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("present until dropped").path()
+    }
+
+    /// Ends a test that went well: removes the folder.
+    pub fn done(mut self) {
+        // Stopped first: it writes into the folder.
+        self.stop();
+        self.folder.take();
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Kills the process (as a power cut does) and starts it again on the same instance folder.
@@ -92,11 +105,8 @@ fn spawn(folder: &Path) -> Result<(Child, String)> {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking()
-            && let Some(folder) = self.folder.take()
-        {
+        self.stop();
+        if let Some(folder) = self.folder.take() {
             eprintln!("kept for inspection: {}", folder.keep().display());
         }
     }

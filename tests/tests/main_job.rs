@@ -90,7 +90,9 @@ async fn from_an_upload_in_the_browser_to_every_file() -> Result<()> {
     for step in ["regrid", "routing", "heatflow", "ahmcoef", "pft"] {
         modeller.sees(step, "done").await?;
     }
-    browser.close().await
+    browser.close().await?;
+    platform.done();
+    Ok(())
 }
 
 /// True once the map's canvas holds pixels of at least three colours.
@@ -141,7 +143,9 @@ async fn a_step_that_fails_says_why_on_the_page_and_can_be_tried_again() -> Resu
 
     // The narrow page does not scroll sideways.
     browser.until("document.documentElement.scrollWidth <= window.innerWidth").await?;
-    browser.close().await
+    browser.close().await?;
+    platform.done();
+    Ok(())
 }
 
 #[tokio::test]
@@ -157,5 +161,7 @@ async fn what_is_no_netcdf_is_refused_at_once() -> Result<()> {
     browser.type_into("#file", fake.to_str().context("a path")?).await?;
     browser.click("main form button.primary").await?;
     browser.until("document.body.innerText.includes('is not a NetCDF file')").await?;
-    browser.close().await
+    browser.close().await?;
+    platform.done();
+    Ok(())
 }

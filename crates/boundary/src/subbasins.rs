@@ -102,8 +102,11 @@ pub fn run(bathymetry: &Dataset, parameters: &Parameters, progress: &dyn Progres
 
 /// The default division of `depth_m` (positive in the sea; rows x columns), by columns.
 ///
-/// 2021: columns 0 to 92 Pacific, to 144 Atlantic, to 181 Indian, on grids of 182 columns only. Since 2023: the
-/// first third of the width Pacific, the second Atlantic, the last Indian, limits rounded to the nearest column.
+/// The text of 2021 names columns: 0 to 92 Pacific, 93 to 144 Atlantic, 145 to 181 Indian, on grids of 182 columns and
+/// no others. The text of 2023 says "thirds of the width, rounded to the nearest integer (half to even)": the first
+/// third Pacific, the second Atlantic, the last Indian. Here the *limits* `w/3` and `2w/3` are what is rounded, so that
+/// the thirds leave no gap; 182 columns are cut before columns 61 and 121. Which way a half is rounded does not matter:
+/// a third of a whole number never ends in one half.
 ///
 /// # Errors
 /// Release 2021 on a grid of another width.
@@ -112,10 +115,7 @@ pub fn default_basins(depth_m: ArrayView2<f64>, release: Release) -> Result<Arra
     let (pacific_end, atlantic_end) = match release {
         Release::R2021 if columns == 182 => (93, 145),
         Release::R2021 => return Err(Error::Columns2021 { columns }),
-        Release::R2023 | Release::Corrected => {
-            let third = |n: usize| (n as f64 * columns as f64 / 3.0).round_ties_even() as usize;
-            (third(1), third(2))
-        }
+        Release::R2023 | Release::Corrected => ((columns + 1) / 3, (2 * columns + 1) / 3),
     };
     Ok(Array2::from_shape_fn(depth_m.dim(), |(i, j)| {
         if depth_m[[i, j]].is_nan() || depth_m[[i, j]] <= 0.0 {
@@ -327,6 +327,29 @@ mod tests {
         let other = Array2::from_elem((1, 100), 10.0);
         assert_eq!(default_basins(other.view(), Release::R2021), Err(Error::Columns2021 { columns: 100 }));
         assert!(default_basins(other.view(), Release::R2023).is_ok());
+    }
+
+    /// Against the text of 2023 as it stands, in floating point; and the cuts of narrow grids by hand.
+    #[test]
+    fn the_thirds_of_2023_are_rounded_to_the_nearest_column() {
+        let cuts = |columns: usize| {
+            let depth = Array2::from_elem((1, columns), 10.0);
+            let basins = default_basins(depth.view(), Release::R2023).unwrap();
+            let count = |basin| basins.iter().filter(|&&b| b == basin).count();
+            assert!(
+                basins.iter().is_sorted_by_key(|b| [Pacific, Atlantic, Indian].iter().position(|o| o == b))
+            );
+            (count(Pacific), count(Pacific) + count(Atlantic))
+        };
+        for columns in 0..=1500 {
+            let limit = |n: f64| (n * columns as f64 / 3.0).round_ties_even() as usize;
+            assert_eq!(cuts(columns), (limit(1.0), limit(2.0)), "{columns} columns");
+        }
+        assert_eq!([1, 2, 4, 5, 7].map(cuts), [(0, 1), (1, 1), (1, 3), (2, 3), (2, 5)]);
+        assert_eq!(
+            [180, 181, 182, 183, 362].map(cuts),
+            [(60, 120), (60, 121), (61, 121), (61, 122), (121, 241)]
+        );
     }
 
     #[test]
