@@ -1,0 +1,127 @@
+//! Errors of this crate.
+
+/// Why the masks or the weights could not be computed.
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Centres alone make no weights.
+    #[error(
+        "the ocean coordinates hold no full C grid{}; weights need glamt, glamu, glamv, glamf, gphit, gphiu, \
+         gphiv, gphif, e1t, e1u, e1v, e1f, e2t, e2u, e2v and e2f",
+        .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+    )]
+    NoMesh {
+        /// What is missing or wrong, where known.
+        reason: Option<String>,
+    },
+    /// Coordinates that are none.
+    #[error("the ocean coordinates cannot be read: {0}")]
+    Grid(#[from] grid::Error),
+    /// A variable that must be there.
+    #[error("the {file} file has no variable {wanted}; it has: {known}")]
+    NoVariable {
+        /// Which file, in the modeller's words.
+        file: &'static str,
+        /// Names that would do.
+        wanted: &'static str,
+        /// Names found.
+        known: String,
+    },
+    /// A field of another shape than the grid.
+    #[error(
+        "{name} is {} rows by {} columns, but the ocean coordinates are {} by {}: they belong to different grids",
+        found.0, found.1, grid.0, grid.1
+    )]
+    Shape {
+        /// The variable.
+        name: String,
+        /// Its rows and columns.
+        found: (usize, usize),
+        /// Rows and columns of the coordinates.
+        grid: (usize, usize),
+    },
+    /// A field that is no map.
+    #[error("{name} has the dimensions {shape:?}; a map of rows by columns was expected")]
+    NotAMap {
+        /// The variable.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A basin mask with something else than 0 and 1.
+    #[error("{name} holds {value} at row {row}, column {column} (counted from 0): a mask holds 0 and 1")]
+    NoMask {
+        /// The variable.
+        name: String,
+        /// The value.
+        value: f64,
+        /// Row of the first such value.
+        row: usize,
+        /// Column of the first such value.
+        column: usize,
+    },
+    /// A grid on which nothing can be computed.
+    #[error("an ocean grid of {rows} rows and {columns} columns is too small for coupling weights")]
+    TooSmall {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        columns: usize,
+    },
+    /// Points of one type that do not repeat where the T points do.
+    #[error(
+        "{point} points do not repeat as the T points do: row {row}, column {column} (counted from 0) is \
+         {distance_m:.0} m away from the point that it should repeat (at most {limit_m:.0} m); the coordinates are \
+         not those of one consistent grid"
+    )]
+    Inconsistent {
+        /// U, V or F.
+        point: char,
+        /// Row of the worst point.
+        row: usize,
+        /// Column of the worst point.
+        column: usize,
+        /// How far apart the two copies are.
+        distance_m: f64,
+        /// How far apart they may be.
+        limit_m: f64,
+    },
+    /// Sea where the method has no atmosphere cells.
+    #[error(
+        "there is sea at {latitude:.2} degrees north; the coupling leaves out the atmosphere cells around the south \
+         pole, so ocean cells south of {limit:.2} must be land"
+    )]
+    SeaAtSouthPole {
+        /// Latitude of the southernmost sea cell.
+        latitude: f64,
+        /// Southernmost latitude that can be sea.
+        limit: f64,
+    },
+    /// Nothing to couple.
+    #[error("the bathymetry has no sea cell (deeper than 1 m): there is nothing to couple")]
+    NoSea,
+    /// An atmosphere grid that is none.
+    #[error("'{text}' is no atmosphere grid: {reason}")]
+    Atmosphere {
+        /// As written.
+        text: String,
+        /// What it must satisfy.
+        reason: &'static str,
+    },
+    /// A name that the delivered files cannot bear.
+    #[error(
+        "the name '{0}' cannot be used in file names: 1 to 15 letters, digits, '_', '-' or '.', without 'x' \
+         (readers split the names of the files at it)"
+    )]
+    Name(String),
+    /// An option out of its range.
+    #[error("{option} = {value}: {reason}")]
+    Option {
+        /// Name in the run configuration.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must satisfy.
+        reason: &'static str,
+    },
+}

@@ -1,0 +1,137 @@
+//! The three inputs read from labelled files, and the checks that make their errors understandable.
+
+use dataset::{Dataset, Variable};
+use grid::sphere::Vector;
+use grid::{Fold, OceanGrid, Overlap};
+use ndarray::{Array2, Axis, Ix2};
+
+use boundary::Finding;
+
+use crate::error::Error;
+use crate::fold::{self, Point};
+use crate::ocean::Basins;
+
+/// How far apart two copies of one point may lie, in metres: files in single precision are off by 150 m.
+const SAME_POINT_M: f64 = 200.0;
+
+/// The inputs, read and checked.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The C grid.
+    pub grid: OceanGrid,
+    /// Depth in metres, positive in the sea; NaN where the file holds none.
+    pub bathymetry_m: Array2<f64>,
+    /// Basins.
+    pub basins: Basins,
+    /// What is doubtful about them.
+    pub findings: Vec<Finding>,
+}
+
+impl Input {
+    /// Reads the coordinates, the bathymetry and the basins.
+    ///
+    /// # Errors
+    /// The first thing that is missing or does not fit, named as in the file.
+    pub fn read(coordinates: &Dataset, bathymetry: &Dataset, basins: &Dataset) -> Result<Self, Error> {
+        let read = OceanGrid::from_dataset(coordinates)?;
+        let grid = read.grid;
+        if grid.mesh().is_none() {
+            return Err(Error::NoMesh { reason: read.no_mesh_because });
+        }
+        let mut findings = Vec::new();
+        check_repetition(&grid)?;
+        let topology = grid.topology();
+        if (topology.overlap, topology.fold) == (Overlap::None, Fold::None) {
+            findings.push(Finding::note(
+                "ocean-grid-without-repeated-cells",
+                "The ocean grid repeats no columns and no rows: it is taken for one that goes once around the globe.",
+            ));
+        }
+        let shape = grid.shape();
+        let depth = map(bathymetry, "bathymetry", &["Bathymetry", "bathymetry"], shape)?;
+        let missing = depth.iter().filter(|depth| !depth.is_finite()).count();
+        if missing > 0 {
+            findings.push(Finding::warning(
+                "bathymetry-missing-values",
+                format!("{missing} cells of the bathymetry hold no number: they count as land."),
+            ));
+        }
+        let depth = depth.mapv_into(|depth| if depth.is_finite() { depth } else { f64::NAN });
+        let basin = |names: &'static [&'static str; 2]| -> Result<Array2<i32>, Error> {
+            let values = map(basins, "sub-basins", names, shape)?;
+            match values.indexed_iter().find(|(_, value)| **value != 0.0 && **value != 1.0) {
+                Some(((row, column), &value)) => {
+                    Err(Error::NoMask { name: names[0].to_owned(), value, row, column })
+                }
+                None => Ok(values.mapv(|value| value as i32)),
+            }
+        };
+        let basins = Basins {
+            atlantic: basin(&["atlmsk", "tmaskatl"])?,
+            pacific: basin(&["pacmsk", "tmaskpac"])?,
+            indian: basin(&["indmsk", "tmaskind"])?,
+        };
+        Ok(Self { grid, bathymetry_m: depth, basins, findings })
+    }
+}
+
+/// The map under the first of the names that the file has, leading dimensions of length one dropped.
+fn map(
+    dataset: &Dataset,
+    file: &'static str,
+    names: &'static [&'static str; 2],
+    grid: (usize, usize),
+) -> Result<Array2<f64>, Error> {
+    let variable: &Variable =
+        names.iter().find_map(|name| dataset.variable(name)).ok_or_else(|| Error::NoVariable {
+            file,
+            wanted: names[0],
+            known: dataset.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
+        })?;
+    let not_a_map = || Error::NotAMap { name: variable.name.clone(), shape: variable.shape().to_vec() };
+    let mut values = variable.decode().ok_or_else(not_a_map)?;
+    while values.ndim() > 2 && values.shape()[0] == 1 {
+        values = values.index_axis_move(Axis(0), 0);
+    }
+    let values = values.into_dimensionality::<Ix2>().map_err(|_| not_a_map())?;
+    if values.dim() != grid {
+        return Err(Error::Shape { name: variable.name.clone(), found: values.dim(), grid });
+    }
+    Ok(values)
+}
+
+/// U, V and F points must repeat where the T points do: else the coordinates are not those of one grid.
+fn check_repetition(grid: &OceanGrid) -> Result<(), Error> {
+    let Some(mesh) = grid.mesh() else { return Ok(()) };
+    let topology = grid.topology();
+    let (ny, nx) = grid.shape();
+    for (point, points) in
+        [(Point::U, &mesh.u.points), (Point::V, &mesh.v.points), (Point::F, &mesh.f.points)]
+    {
+        let vectors = Array2::from_shape_fn((ny, nx), |(j, i)| Vector::from_degrees(points.at(j, i)));
+        let mut repeated = vectors.clone();
+        fold::apply(&mut repeated, point, topology);
+        let mut worst = (0.0, (0, 0));
+        for ((at, a), b) in vectors.indexed_iter().zip(&repeated) {
+            // The fold of U and F points takes the last column from the first, where the overlap says it is the
+            // second: the two cannot both hold, and the overlap is the one that grids keep.
+            let settled_by_overlap = topology.overlap == Overlap::TwoColumns
+                && at.1 == nx - 1
+                && matches!(point, Point::U | Point::F);
+            let distance = a.distance_m(*b);
+            if distance > worst.0 && !settled_by_overlap {
+                worst = (distance, at);
+            }
+        }
+        if worst.0 > SAME_POINT_M {
+            return Err(Error::Inconsistent {
+                point: point.letter().to_ascii_uppercase(),
+                row: worst.1.0,
+                column: worst.1.1,
+                distance_m: worst.0,
+                limit_m: SAME_POINT_M,
+            });
+        }
+    }
+    Ok(())
+}
