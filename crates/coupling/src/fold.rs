@@ -1,7 +1,7 @@
 //! Which cells of an ORCA grid stand for the same place, and the operator that makes their values agree.
 //!
 //! The last two columns repeat the first two, and the northern rows repeat themselves mirrored, folded on a T or an
-//! F point (NEMO book, chapter "Miscellaneous topics", north-fold boundary). No sign changes: the operator is
+//! F point (NEMO book, "north fold"). No sign changes: the operator is
 //! applied to positions, masks and sizes, never to vectors.
 //!
 //! Indices are counted from 0 here; the papers and the delivered files count from 1.
