@@ -39,7 +39,7 @@ fn pairs() -> Vec<(&'static str, Mesh, Mesh)> {
         ("ORCA2 to LMDZ 144x143", orca2(), lmdz(144, 143)),
         ("LMDZ 144x143 to ORCA2", lmdz(144, 143), orca2()),
         ("regular to regular", lmdz(144, 143), lmdz(96, 96)),
-        ("regular to polygons", lmdz(96, 96), polygons(60, 31)),
+        ("regular to polygons", lmdz(96, 96), polygons(150, 81)),
     ]
 }
 
