@@ -30,7 +30,8 @@ pub fn write(dataset: &Dataset, path: impl AsRef<Path>) -> Result<(), Error> {
         .suffix(".part")
         .tempfile_in(folder)
         .map_err(failed("could not create"))?;
-    let mut out = BufWriter::with_capacity(1 << 17, temporary.as_file_mut());
+    // For the header; values come in chunks that are larger and pass by the buffer.
+    let mut out = BufWriter::new(temporary.as_file_mut());
     write_to(dataset, &mut out).map_err(|error| error.renamed(&name))?;
     out.flush().map_err(failed("could not write"))?;
     drop(out);
