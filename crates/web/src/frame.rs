@@ -125,14 +125,9 @@ fn explain(response: ServiceResponse, id: &str) -> ServiceResponse {
 
 fn answer(request: &actix_web::HttpRequest, error: &Error, status: StatusCode, id: &str) -> HttpResponse {
     if is_api(request.path()) {
-        let mut response = HttpResponse::build(status);
-        if error.code == Code::LoginNeeded {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-        }
-        return match serde_json::to_string(&error.problem(id)) {
-            Ok(text) => response.content_type("application/problem+json").body(text),
-            Err(error) => response.body(error.to_string()),
-        };
+        let mut response = problem(request, error);
+        *response.status_mut() = status;
+        return response;
     }
     if error.code == Code::LoginNeeded && request.method() != Method::HEAD && !wants_data(request) {
         return HttpResponse::SeeOther().insert_header((header::LOCATION, login_address(request))).finish();
@@ -147,6 +142,19 @@ fn answer(request: &actix_web::HttpRequest, error: &Error, status: StatusCode, i
         tracing::error!(detail = error.detail.as_deref(), "the error page could not be rendered");
         HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(error.message)
     })
+}
+
+/// The answer to a script whose request failed: `application/problem+json`.
+pub fn problem(request: &actix_web::HttpRequest, error: &Error) -> HttpResponse {
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let mut response = HttpResponse::build(error.code.status());
+    if error.code == Code::LoginNeeded {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    match serde_json::to_string(&error.problem(&id)) {
+        Ok(text) => response.content_type("application/problem+json").body(text),
+        Err(error) => response.body(error.to_string()),
+    }
 }
 
 /// True for requests of scripts (fragments, event streams, fields), which must not be answered by a login page.

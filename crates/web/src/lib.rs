@@ -21,7 +21,7 @@ pub mod upload;
 pub use assets::{Assets, serve as serve_asset};
 pub use error::{Code, Error, FieldError};
 pub use form::{Choice, Fields, Submitted};
-pub use frame::{RequestId, frame};
+pub use frame::{RequestId, frame, problem};
 pub use limit::Limiter;
 pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};

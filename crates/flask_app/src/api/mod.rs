@@ -9,11 +9,14 @@ mod model;
 mod revisions;
 mod steps;
 
+pub(crate) use model::Problem;
+
 use actix_web::web::{self as aw, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::field::route as field;
 use crate::routes::get;
 
 /// The description of the API.
@@ -29,6 +32,7 @@ use crate::routes::get;
         data_files::duplicate, data_files::send, data_files::ocean_grid,
         steps::list, steps::request, steps::retry, steps::cancel, steps::sub_basins_default,
         revisions::list, revisions::info, revisions::download, revisions::download_latest, revisions::download_all,
+        field::description, field::values, field::mesh, field::value,
     ),
     modifiers(&Token),
     security(("token" = []))

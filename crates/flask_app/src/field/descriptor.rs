@@ -16,7 +16,7 @@ pub const OVERVIEW_CELLS: usize = 300_000;
 const LISTED: usize = 4096;
 
 /// Everything that the browser needs before it asks for values.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Descriptor {
     /// The variable to show first.
     pub default: String,
@@ -29,7 +29,7 @@ pub struct Descriptor {
 }
 
 /// A variable that can be drawn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Drawable {
     /// Name in the file.
     pub name: String,
@@ -60,7 +60,7 @@ pub struct Drawable {
 }
 
 /// A dimension that is chosen by a slider.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Leading {
     /// Name in the file.
     pub name: String,
@@ -73,7 +73,7 @@ pub struct Leading {
 }
 
 /// How a variable is best shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
     /// Height above the sea: sea and land colours that meet at zero.

@@ -23,7 +23,7 @@ pub struct Hints {
 }
 
 /// How the cells of a plane are placed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Geometry {
     /// Rows and columns at fixed latitudes and longitudes.
@@ -48,7 +48,7 @@ pub enum Geometry {
 }
 
 /// Coordinates along one dimension.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum Axis {
     /// Evenly spaced to a thousandth of a step.

@@ -7,6 +7,8 @@
 //! | `GET /{id}/{type}/field/mesh` | corners of the cells of a curvilinear grid, binary |
 //! | `GET /{id}/{type}/field/value` | one cell, exactly: `{ i, j, value, lon, lat }` |
 //!
+//! The same lie under `/api/v1/data-files/{id}/{type}/`, for scripts with a token.
+//!
 //! All take `revision` (a number; else the latest of the type) and `minus` (a revision to subtract, cell by cell: by
 //! position, whatever the dimensions are called). All but the first take `variable` and `at` (positions along the
 //! dimensions before rows and columns, `0,3`). `field` takes `level` (one cell for `2^level` squared of the file) and
@@ -32,7 +34,7 @@ pub mod descriptor;
 pub mod encode;
 mod error;
 pub mod geometry;
-mod route;
+pub(crate) mod route;
 pub mod slice;
 pub mod source;
 

@@ -6,7 +6,6 @@ use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::{self as aw, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::json;
 use store::{DataFile, Revision, Store};
 use tokio::sync::Semaphore;
 use web::{Code, Error, Owned, Site};
@@ -14,34 +13,49 @@ use workflow::FileType;
 
 use super::MapError;
 use super::answer::{Part, View, gzip};
-use super::descriptor::{Choice, describe};
+use super::descriptor::{Choice, Descriptor, describe};
 use super::geometry::Hints;
 use super::slice::Window;
 use super::source::{Difference, Slabs};
+use crate::api::Problem;
 use crate::pages::unreadable;
 use crate::routes::get;
 
 /// Files that are read at the same time: each may take some ten megabytes while it is.
 static READING: Semaphore = Semaphore::const_new(4);
 
+/// Where a data file is: for the pages, and for scripts with a token.
+const DATA_FILE: [&str; 2] = ["/{id}", "/api/v1/data-files/{id}"];
+
 /// The routes of this module; see its header.
 pub fn configure(config: &mut ServiceConfig) {
-    config
-        .service(aw::resource("/{id}/{type}/field.json").route(get().to(description)))
-        .service(aw::resource("/{id}/{type}/field").route(get().to(values)))
-        .service(aw::resource("/{id}/{type}/field/mesh").route(get().to(mesh)))
-        .service(aw::resource("/{id}/{type}/field/value").route(get().to(value)));
+    for data_file in DATA_FILE {
+        let field = format!("{data_file}/{{type}}/field");
+        config
+            .service(aw::resource(format!("{field}.json")).route(get().to(description)))
+            .service(aw::resource(format!("{field}/mesh")).route(get().to(mesh)))
+            .service(aw::resource(format!("{field}/value")).route(get().to(value)))
+            .service(aw::resource(field).route(get().to(values)));
+    }
 }
 
 /// The query string, as text: what is wrong with a number is said in words.
-#[derive(Debug, Default, Deserialize)]
-struct Query {
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// The number of the revision; else the latest of the type.
     revision: Option<String>,
+    /// The number of a revision to subtract, cell by cell.
     minus: Option<String>,
+    /// The variable; else the default one of the description.
     variable: Option<String>,
+    /// Positions along the dimensions before rows and columns, from 0: `0,3`.
     at: Option<String>,
+    /// Level of detail: a cell stands for 2^level squared of the file. Else the finest of at most 300,000 cells.
     level: Option<String>,
+    /// Values only: `i,j,columns,rows` in cells of the level; else all.
     window: Option<String>,
+    /// One cell only: `i,j`.
     cell: Option<String>,
 }
 
@@ -53,7 +67,11 @@ enum Wanted {
     Value,
 }
 
-async fn description(
+/// What of a stored file can be drawn on a map: variables, their dimensions, grids and styles.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/{type}/field.json", tag = "maps",
+    params(("id" = i32, Path), ("type" = String, Path), Query),
+    responses((status = 200, body = Descriptor), (status = 304), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn description(
     owned: Owned,
     request: HttpRequest,
     query: aw::Query<Query>,
@@ -61,15 +79,40 @@ async fn description(
     answer(owned, request, query.into_inner(), Wanted::Description).await
 }
 
-async fn values(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+/// Values of a window of a level of detail. Binary: `CSF1`, the length of a JSON header (u32, little endian), the header,
+/// and the planes that it lists.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/{type}/field", tag = "maps",
+    params(("id" = i32, Path), ("type" = String, Path), Query),
+    responses((status = 200, content_type = "application/octet-stream"), (status = 304), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn values(
+    owned: Owned,
+    request: HttpRequest,
+    query: aw::Query<Query>,
+) -> Result<HttpResponse, Error> {
     answer(owned, request, query.into_inner(), Wanted::Values).await
 }
 
-async fn mesh(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+/// The corners of the cells of a curvilinear grid, in the same binary form.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/{type}/field/mesh", tag = "maps",
+    params(("id" = i32, Path), ("type" = String, Path), Query),
+    responses((status = 200, content_type = "application/octet-stream"), (status = 304), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn mesh(
+    owned: Owned,
+    request: HttpRequest,
+    query: aw::Query<Query>,
+) -> Result<HttpResponse, Error> {
     answer(owned, request, query.into_inner(), Wanted::Mesh).await
 }
 
-async fn value(owned: Owned, request: HttpRequest, query: aw::Query<Query>) -> Result<HttpResponse, Error> {
+/// One cell of the file, exactly: `i`, `j`, `value`, `lon`, `lat`.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/{type}/field/value", tag = "maps",
+    params(("id" = i32, Path), ("type" = String, Path), Query),
+    responses((status = 200, body = Object), (status = 304), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn value(
+    owned: Owned,
+    request: HttpRequest,
+    query: aw::Query<Query>,
+) -> Result<HttpResponse, Error> {
     answer(owned, request, query.into_inner(), Wanted::Value).await
 }
 
@@ -87,49 +130,37 @@ async fn answer(
     let Ok(_permit) = READING.acquire().await else {
         return Err(Error::internal("the semaphore was closed"));
     };
-    let made = aw::block(move || -> Result<Option<(String, Vec<u8>)>, Error> {
+    let made = aw::block(move || -> Result<(String, Option<Vec<u8>>), Error> {
         let revisions = Revisions::find(&store, &owned.file, &file_type, &query)?;
         let tag = revisions.tag(&owned.file, compressed);
         if known.as_deref() == Some(tag.as_str()) {
-            return Ok(None);
+            return Ok((tag, None));
         }
         let body = revisions.body(&store, &owned.file, &query, wanted)?;
         let body = if compressed { gzip(&body).map_err(Error::internal)? } else { body };
-        Ok(Some((tag, body)))
+        Ok((tag, Some(body)))
     })
     .await?;
-    let made = match made {
+    let (tag, body) = match made {
         // The map shows the words; a page of HTML would not help it.
-        Err(error) if error.code != Code::Internal => return Ok(problem(&error)),
+        Err(error) if error.code != Code::Internal => return Ok(web::problem(&request, &error)),
         other => other?,
-    };
-    let Some((tag, body)) = made else {
-        return Ok(HttpResponse::NotModified().finish());
     };
     let kind = match wanted {
         Wanted::Description | Wanted::Value => "application/json",
         Wanted::Values | Wanted::Mesh => "application/octet-stream",
     };
-    let mut response = HttpResponse::Ok();
+    let mut response = if body.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
     response
-        .content_type(kind)
         .insert_header((header::ETAG, tag))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((header::VARY, "Accept-Encoding, Cookie"))
+        .insert_header((header::VARY, "Accept-Encoding, Authorization, Cookie"));
+    let Some(body) = body else { return Ok(response.finish()) };
+    response
+        .content_type(kind)
         // Said also of plain answers: nothing else is to compress them.
         .insert_header(if compressed { ContentEncoding::Gzip } else { ContentEncoding::Identity });
     Ok(response.body(body))
-}
-
-fn problem(error: &Error) -> HttpResponse {
-    let body = json!({
-        "type": format!("urn:climsim:problem:{}", error.code.as_str()),
-        "title": error.code.title(),
-        "status": error.code.status().as_u16(),
-        "detail": error.message,
-        "code": error.code.as_str(),
-    });
-    HttpResponse::build(error.code.status()).content_type("application/problem+json").body(body.to_string())
 }
 
 fn accepts_gzip(request: &HttpRequest) -> bool {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Server, topography};
 
-struct Script {
-    client: reqwest::Client,
-    base: String,
-    token: String,
+pub(crate) struct Script {
+    pub(crate) client: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) token: String,
 }
 
 impl Script {
-    fn new(server: &Server, user: &str) -> Self {
+    pub(crate) fn new(server: &Server, user: &str) -> Self {
         let user = server.store.user_by_name(user).unwrap().unwrap();
         let token = server.store.create_token(user.id, "test").unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -27,7 +27,7 @@ impl Script {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(reqwest::Method::GET, path, None).await
     }
 }

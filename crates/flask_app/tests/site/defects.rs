@@ -321,6 +321,46 @@ async fn d24_uploads_and_workflows_have_limits() {
     assert_eq!(netcdf.len(), 1, "{netcdf:?}");
 }
 
+/// A pipe stands for a file on a slow disk: whoever opens it waits until somebody writes.
+#[actix_web::test]
+async fn d26_a_slow_page_stops_nobody() {
+    let server = Server::start();
+    let (ada, eve) = (server.user("ada").await, server.user("eve").await);
+    let (slow, quick) = (ada.upload("slow.nc").await, eve.upload("quick.nc").await);
+    let pipe = server.stored_files(slow).into_keys().next().unwrap();
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pages =
+        ["raw/view", "raw/fileInfo", "raw/field.json", "raw/field", "raw/download", "download", "regrid"];
+    let waiting: Vec<_> = pages
+        .map(|page| actix_web::rt::spawn(ada.client.get(format!("{}/{slow}/{page}", ada.base)).send()))
+        .into();
+    let others = async {
+        for _ in 0..3 {
+            server.visitor().get("/auth/login").await.is(200);
+            eve.get(&format!("/{quick}/steps")).await.is(200);
+            eve.get(&format!("/{quick}/raw/view")).await.is(200);
+            assert!(eve.get(&format!("/{quick}/raw/field")).await.is(200).bytes.starts_with(b"CSF1"));
+            ada.get("/").await.is(200);
+        }
+    };
+    let served = tokio::time::timeout(std::time::Duration::from_secs(60), others).await;
+    let still: Vec<bool> = waiting.iter().map(|page| !page.is_finished()).collect();
+    // Let them go: each finds a writer, and then an empty file.
+    let released = actix_web::rt::spawn(async move {
+        loop {
+            let _ = std::fs::OpenOptions::new().read(true).write(true).open(&pipe);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+    for (page, answer) in pages.iter().zip(waiting) {
+        assert_eq!(answer.await.unwrap().unwrap().status().as_u16(), 422, "{page}");
+    }
+    released.abort();
+    served.expect("the others wait for the slow pages");
+    assert_eq!(still, [true; 7], "{pages:?}");
+}
+
 #[actix_web::test]
 async fn d27_changes_are_pushed_and_an_open_stream_ends_with_the_workflow() {
     let server = Server::start();

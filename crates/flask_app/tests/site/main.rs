@@ -5,5 +5,6 @@
 mod accounts;
 mod api;
 mod defects;
+mod field;
 mod harness;
 mod pages;
