@@ -170,8 +170,14 @@ fn nginx(folder: &Path, entry: u16, web: u16) -> Result<Child> {
         .with_context(|| format!("reading {}", template.display()))?
         .replace("${NGINX_LISTEN}", &format!("127.0.0.1:{entry}"))
         .replace("${FLASK_APP}", &format!("127.0.0.1:{web}"))
+        // Nobody listens: the editor is not part of this stack.
+        .replace("${PANEL_APP}", "127.0.0.1:1")
         // Never asked: the services are named by address here.
-        .replace("${NGINX_RESOLVER}", "127.0.0.1");
+        .replace("${NGINX_RESOLVER}", "127.0.0.1")
+        .replace("${UPLOAD_LIMIT_MB}", "2000")
+        .replace("${NGINX_CLIENT_TIMEOUT}", "60s")
+        .replace("${NGINX_READ_TIMEOUT}", "10m")
+        .replace("${NGINX_CACHE}", &folder.join("cache").display().to_string());
     ensure!(!site.contains("${"), "a value of the template is not filled in:\n{site}");
     fs::write(folder.join("site.conf"), site)?;
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

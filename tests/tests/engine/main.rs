@@ -1,0 +1,3 @@
+//! The stack as operators deploy it: its files, and its containers on a real Docker engine.
+
+mod files;
