@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Passages(Labels),
     /// Generate a tripolar ocean grid.
     OceanGrid(OceanGrid),
+    /// Compute interpolation weights between the grids of two files.
+    RemapWeights(RemapWeights),
     /// Compute everything that needs no hand: routing, then PFT, heat flow, ahmcoef and sub-basins.
     Pipeline(Pipeline),
     /// Manage accounts.
@@ -199,6 +201,68 @@ pub(crate) struct OceanGrid {
     /// Nominal resolution in degrees.
     #[arg(long, default_value_t = 2.0)]
     pub(crate) resolution: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemapWeights {
+    /// A file with the source grid: a NEMO coordinates file, or longitudes and latitudes after the CF conventions.
+    pub(crate) source: PathBuf,
+    /// A file with the target grid.
+    pub(crate) target: PathBuf,
+    /// The file to write.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// How target values are made of source values.
+    #[arg(long, value_enum, default_value_t = RemapMethod::Conservative)]
+    pub(crate) method: RemapMethod,
+    /// Which program reads the file.
+    #[arg(long, value_enum, default_value_t = WeightFormat::Oasis)]
+    pub(crate) format: WeightFormat,
+    /// What conservative weights are divided by: the target cell's area (for fluxes), or its covered area (for values).
+    #[arg(long, value_enum, default_value_t = Norm::Fracarea)]
+    pub(crate) norm: Norm,
+    /// Names of longitude and latitude in the source file; guessed when absent.
+    #[arg(long, value_name = "LON,LAT", value_delimiter = ',', num_args = 2)]
+    pub(crate) source_coordinates: Option<Vec<String>>,
+    /// Names of longitude and latitude in the target file; guessed when absent.
+    #[arg(long, value_name = "LON,LAT", value_delimiter = ',', num_args = 2)]
+    pub(crate) target_coordinates: Option<Vec<String>>,
+    /// A variable of the source file: cells where it is missing or 0 take no part; with =VALUE, cells where it is anything else.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) source_mask: Option<String>,
+    /// The same of the target file.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) target_mask: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RemapMethod {
+    /// Mean over the overlaps.
+    Conservative,
+    /// Mean over the overlaps of planes through the source cells.
+    Conservative2,
+    /// Between the four source centres around.
+    Bilinear,
+    /// The nearest source centre.
+    Nearest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WeightFormat {
+    /// OASIS3-MCT (rmp_*.nc).
+    Oasis,
+    /// SCRIP and CDO.
+    Scrip,
+    /// ESMF and xESMF.
+    Esmf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Norm {
+    /// The area of the target cell.
+    Destarea,
+    /// The part of it that is covered.
+    Fracarea,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod on_bathymetry;
 mod pft;
 mod pipeline;
 mod regrid;
+mod remap_weights;
 mod routing;
 mod serve;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::InternalOceans(arguments) => labels::internal_oceans(&arguments),
         Command::Passages(arguments) => labels::passages(&arguments),
         Command::OceanGrid(arguments) => ocean_grid::run(&arguments),
+        Command::RemapWeights(arguments) => remap_weights::run(&arguments),
         Command::Pipeline(arguments) => pipeline::run(&arguments),
         Command::User(command) => instance::user(&command),
         Command::InitDb(arguments) => instance::init_db(&arguments),

@@ -36,14 +36,20 @@
 //! * S. Valcke, A. Piacentini, G. Jonville (2022): Benchmarking regridding libraries used in Earth system modelling.
 //!   Mathematical and Computational Applications 27, 31. (The analytical functions of the tests.)
 
+mod bilinear;
 mod clip;
 mod conservative;
+mod file;
 mod index;
 mod mesh;
+mod nearest;
 mod overlap;
+mod read;
 mod weights;
 
 pub use clip::{Overlap, polygon_overlap};
+pub use file::{Format, to_dataset};
 pub use mesh::{Error, Mesh};
 pub use overlap::{Moments, Overlaps, overlaps};
+pub use read::ReadError;
 pub use weights::{Method, Norm, Weights, weights};

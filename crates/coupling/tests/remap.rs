@@ -156,7 +156,7 @@ fn masked_cells_neither_give_nor_take() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let (ocean, atmosphere) = (orca2(), lmdz(96, 96));
-    for method in [Method::Conservative, Method::Conservative2] {
+    for method in [Method::Conservative, Method::Conservative2, Method::Bilinear, Method::Nearest] {
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             pool.install(|| remap::weights(&ocean, &atmosphere, method, Norm::FracArea))
@@ -210,6 +210,62 @@ fn an_ocean_grid_of_centres_alone_is_given_corners() {
     let sum =
         |areas: &[f64]| -> f64 { (0..areas.len()).filter(|&c| with.active()[c]).map(|c| areas[c]).sum() };
     assert!((sum(&guessed) / sum(&known) - 1.0).abs() < 1e-3, "{} {}", sum(&guessed), sum(&known));
+}
+
+#[test]
+fn bilinear_and_nearest_reach_every_cell_of_a_whole_sphere() {
+    // Poles, date line, and the fold of the target among them.
+    for (name, source, target) in [
+        ("LMDZ to ORCA", lmdz(144, 143), orca2()),
+        (
+            "regular to LMDZ",
+            Mesh::regular(&RegularGrid::global(72, 36).expect("axes")).expect("cells"),
+            lmdz(96, 96),
+        ),
+    ] {
+        for method in [Method::Bilinear, Method::Nearest] {
+            let weights = remap::weights(&source, &target, method, Norm::FracArea);
+            let found = weights.apply(&wavy(&source));
+            for (cell, (sum, exact)) in row_sums(&weights).into_iter().zip(wavy(&target)).enumerate() {
+                if target.active()[cell] {
+                    assert!((sum - 1.0).abs() < 1e-12, "{name}, {method:?}: {sum} in cell {cell}");
+                    let bound = if method == Method::Bilinear { 0.01 } else { 0.2 };
+                    assert!((found[cell] - exact).abs() < bound, "{name}, {method:?}: cell {cell}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bilinear_weights_cross_the_fold_of_the_ocean_grid() {
+    let (source, target) = (orca2(), lmdz(144, 143));
+    let weights = remap::weights(&source, &target, Method::Bilinear, Norm::FracArea);
+    let found = weights.apply(&wavy(&source));
+    for (cell, exact) in wavy(&target).into_iter().enumerate() {
+        // The ocean grid ends at 78 S; north of that no point is left out.
+        if target.centre_deg(cell).1 > -77.0 {
+            assert!(weights.row(cell).count() > 0, "{:?}", target.centre_deg(cell));
+            assert!(
+                (found[cell] - exact).abs() < 0.01,
+                "{:?}: {} {exact}",
+                target.centre_deg(cell),
+                found[cell]
+            );
+        }
+    }
+}
+
+#[test]
+fn bilinear_weights_leave_masked_cells_out() {
+    let source = orca2();
+    let sea: Vec<bool> = (0..source.len()).map(|cell| cell % 3 != 0).collect();
+    let source = source.masked(&sea).expect("a mask");
+    let weights = remap::weights(&source, &lmdz(96, 96), Method::Bilinear, Norm::FracArea);
+    for (cell, sum) in row_sums(&weights).into_iter().enumerate() {
+        assert!(weights.row(cell).all(|(from, _)| sea[from]));
+        assert!(sum == 0.0 || (sum - 1.0).abs() < 1e-12, "{sum}");
+    }
 }
 
 /// Corners of a regular grid pushed about, so that no edge meets another by design.

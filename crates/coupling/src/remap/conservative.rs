@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use super::clip::ZERO;
 use super::overlap::{Moments, Overlaps, cell_centroid, overlaps};
+use super::weights::{Links, flat, merge};
 use super::{Mesh, Method, Norm, Weights};
 
 /// How near to one the covered part of a source cell must be, to count as covered wholly.
@@ -48,10 +49,10 @@ pub(super) fn second_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights 
     let divisor = divisors(&found, norm);
     let (source_fraction, target_fraction) = fractions(&found);
     let centroids = centroids(source, &found, &source_fraction);
-    let rows: Vec<Vec<(u32, f64)>> = (0..target.len())
+    let rows: Vec<Links> = (0..target.len())
         .into_par_iter()
         .map_init(Gradient::default, |gradient, target| {
-            let mut row: Vec<(u32, f64)> = Vec::with_capacity(9 * found.row(target).len());
+            let mut row: Links = Vec::with_capacity(9 * found.row(target).len());
             for k in found.row(target) {
                 let cell = found.source[k] as usize;
                 let share = found.area_sr[k] / divisor[target];
@@ -68,26 +69,12 @@ pub(super) fn second_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights 
                 }
                 row.push((cell as u32, own));
             }
-            // A stable sort: equal cells stay in the order of their sums.
-            row.sort_by_key(|&(cell, _)| cell);
-            row.dedup_by(|next, kept| {
-                let same = next.0 == kept.0;
-                if same {
-                    kept.1 += next.1;
-                }
-                same
-            });
+            merge(&mut row);
             row.shrink_to_fit();
             row
         })
         .collect();
-    let mut row_start = vec![0];
-    let (mut source_cells, mut weight) = (Vec::new(), Vec::new());
-    for row in rows {
-        source_cells.extend(row.iter().map(|link| link.0));
-        weight.extend(row.iter().map(|link| link.1));
-        row_start.push(weight.len());
-    }
+    let (row_start, source_cells, weight) = flat(rows);
     Weights {
         method: Method::Conservative2,
         norm,

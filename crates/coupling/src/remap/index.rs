@@ -98,6 +98,18 @@ impl Bounds {
         })
     }
 
+    /// Of a point.
+    pub(super) fn of_point(point: Vector) -> Self {
+        let lat = point.z.atan2(point.x.hypot(point.y));
+        let lon = point.y.atan2(point.x);
+        Self {
+            west: (lon - MARGIN).rem_euclid(TAU) as f32,
+            width: 2.0 * MARGIN as f32,
+            south: (lat - MARGIN) as f32,
+            north: (lat + MARGIN) as f32,
+        }
+    }
+
     #[inline]
     fn touches(&self, other: &Self) -> bool {
         let turn = |angle: f32| if angle < 0.0 { angle + std::f32::consts::TAU } else { angle };

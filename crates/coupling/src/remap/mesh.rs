@@ -385,6 +385,15 @@ impl Mesh {
         (0..ny).contains(&j).then(|| (j * nx + i) as usize)
     }
 
+    /// The rows next to a pole that their centres do not reach.
+    pub(super) fn rows_at_poles(&self) -> impl Iterator<Item = usize> + '_ {
+        let ends = [0, self.rows.saturating_sub(1)].into_iter().zip(self.poles);
+        ends.filter(|&(row, at_pole)| {
+            at_pole && self.periodic && self.centre_deg(row * self.columns).1.abs() < 90.0 - CLOSED_DEG
+        })
+        .map(|(row, _)| row)
+    }
+
     /// The cells around a cell, each once, in a fixed order; masked ones too.
     pub(super) fn neighbours(&self, cell: usize, found: &mut Vec<usize>) {
         found.clear();

@@ -1,6 +1,6 @@
 //! The sparse matrix from source to target cells.
 
-use super::{Mesh, conservative};
+use super::{Mesh, bilinear, conservative, nearest};
 
 /// How target values are made of source values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub enum Method {
     Conservative,
     /// Second-order conservative: the mean over the overlaps of planes through the source cells.
     Conservative2,
+    /// Bilinear between the four source centres around the target centre.
+    Bilinear,
+    /// The value of the nearest source centre.
+    Nearest,
 }
 
 /// What the overlaps of a target cell are divided by, where it is only partly covered.
@@ -48,7 +52,57 @@ pub fn weights(source: &Mesh, target: &Mesh, method: Method, norm: Norm) -> Weig
     match method {
         Method::Conservative => conservative::first_order(source, target, norm),
         Method::Conservative2 => conservative::second_order(source, target, norm),
+        Method::Bilinear => bilinear::bilinear(source, target),
+        Method::Nearest => nearest::nearest(source, target),
     }
+}
+
+/// Source cells and weights of one target cell.
+pub(super) type Links = Vec<(u32, f64)>;
+
+/// Sorts links by source cell, and adds up those of one cell in the order they came in.
+pub(super) fn merge(links: &mut Links) {
+    links.sort_by_key(|link| link.0);
+    links.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+}
+
+/// The matrix of a method that knows no areas: cells count as used and as covered wholly where they have a link.
+pub(super) fn of_links(source: &Mesh, target: &Mesh, method: Method, rows: Vec<Links>) -> Weights {
+    let mut source_fraction = vec![0.0; source.len()];
+    rows.iter().flatten().for_each(|link| source_fraction[link.0 as usize] = 1.0);
+    let target_fraction = rows.iter().map(|row| if row.is_empty() { 0.0 } else { 1.0 }).collect();
+    let (row_start, source_cells, weight) = flat(rows);
+    Weights {
+        method,
+        norm: Norm::FracArea,
+        row_start,
+        source: source_cells,
+        weight,
+        source_area_sr: source.areas_sr(),
+        target_area_sr: target.areas_sr(),
+        source_fraction,
+        target_fraction,
+    }
+}
+
+/// Where rows start, their cells and their weights, one after the other.
+pub(super) fn flat(rows: Vec<Links>) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
+    let count = rows.iter().map(Vec::len).sum();
+    let mut row_start = Vec::with_capacity(rows.len() + 1);
+    let (mut source, mut weight) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    row_start.push(0);
+    for row in rows {
+        source.extend(row.iter().map(|link| link.0));
+        weight.extend(row.iter().map(|link| link.1));
+        row_start.push(source.len());
+    }
+    (row_start, source, weight)
 }
 
 impl Weights {
