@@ -42,13 +42,19 @@ impl Atmosphere {
     /// The grid of this size.
     pub fn new(size: AtmosphereSize) -> Self {
         let (columns, intervals) = (size.columns as f64, size.intervals as f64);
-        let lon_deg: Vec<f64> = (0..size.columns).map(|i| -180.0 + i as f64 / columns * 360.0).collect();
-        let lat_deg: Vec<f64> = (0..size.rows()).map(|j| 90.0 - j as f64 / intervals * 180.0).collect();
-        let (half_lon, half_lat) = (360.0 / columns * 0.5, 180.0 / intervals * 0.5);
-        let west_deg: Vec<f64> = lon_deg.iter().map(|lon| lon - half_lon).collect();
-        let east_deg: Vec<f64> = lon_deg.iter().map(|lon| lon + half_lon).collect();
-        let north_deg: Vec<f64> = lat_deg.iter().map(|lat| (lat + half_lat).min(90.0)).collect();
-        let south_deg: Vec<f64> = lat_deg.iter().map(|lat| (lat - half_lat).max(-90.0)).collect();
+        // A limit is the centre of a row or column half a step on, evaluated in the same way: the last bit of
+        // a limit shows in the weights of thin overlaps.
+        let lon = |i: f64| -180.0 + i / columns * 360.0;
+        let lat = |j: f64| 90.0 - j / intervals * 180.0;
+        let along =
+            |count: usize, f: &dyn Fn(f64) -> f64| -> Vec<f64> { (0..count).map(|k| f(k as f64)).collect() };
+        let (nx, ny) = (size.columns, size.rows());
+        let lon_deg = along(nx, &lon);
+        let lat_deg = along(ny, &lat);
+        let west_deg = along(nx, &|i| lon(i - 0.5));
+        let east_deg = along(nx, &|i| lon(i + 0.5));
+        let north_deg = along(ny, &|j| lat(j - 0.5).min(90.0));
+        let south_deg = along(ny, &|j| lat(j + 0.5).max(-90.0));
         let last = size.intervals;
         let dl = east_deg[0] - west_deg[0];
         let area_m2 = (0..=last)
