@@ -16,14 +16,14 @@ const STACKS: [&[&str]; 4] = [
 ];
 
 /// The services of which we make the images, and which are binaries of this workspace.
-const SERVICES: [&str; 5] =
+pub(crate) const SERVICES: [&str; 5] =
     ["flask_app", "panel_app", "message_dispatcher", "python_worker", "mosaic_worker"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn read(path: &str) -> Result<String> {
+pub(crate) fn read(path: &str) -> Result<String> {
     fs::read_to_string(root().join(path)).with_context(|| format!("reading {path}"))
 }
 

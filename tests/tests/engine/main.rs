@@ -1,3 +1,4 @@
 //! The stack as operators deploy it: its files, and its containers on a real Docker engine.
 
 mod files;
+mod workflows;
