@@ -30,4 +30,4 @@ fmt:
 
 # All benchmarks, or those of one package: `just bench -p boundary`.
 bench *args:
-    cargo bench {{args}}
+    cargo bench --locked {{args}}

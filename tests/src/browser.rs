@@ -157,8 +157,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let group = format!("-{}", self.driver.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let leader = self.driver.id().to_string();
+        let _ = Command::new("sh").args(["-c", "kill -KILL -- \"-$0\"", &leader]).status();
         let _ = self.driver.wait();
     }
 }

@@ -13,5 +13,5 @@ mod stack;
 pub use browser::Browser;
 pub use data::{planet, planet_file};
 pub use modeller::Modeller;
-pub use platform::{Platform, binary};
+pub use platform::{Platform, binary, terminate};
 pub use stack::Stack;

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 /// The path of a binary that the test command has built.
@@ -22,6 +23,24 @@ pub fn binary(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
     path
+}
+
+/// Tells a process to stop, as an orchestrator does (SIGTERM), and gives how it ended.
+///
+/// # Errors
+/// It does not end in time.
+pub fn terminate(child: &mut Child) -> Result<ExitStatus> {
+    // The shell's own: a bare Debian has no program of this name.
+    let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &child.id().to_string()]).status()?;
+    ensure!(sent.success(), "the signal could not be sent");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    bail!("told to stop, the process runs on")
 }
 
 /// A running `climsim serve` with its own instance folder; killed when dropped. The folder goes with [`Platform::done`]
@@ -55,6 +74,14 @@ impl Platform {
     /// The folder that holds everything of this run.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("present until dropped").path()
+    }
+
+    /// Tells the process to stop, and gives how it ended.
+    ///
+    /// # Errors
+    /// As [`terminate`].
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        terminate(&mut self.child)
     }
 
     /// Ends a test that went well: removes the folder.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use broker::rabbit::Settings;
 use broker::{Bus, RabbitBus};
 use serde_json::json;
-use store::{StepState, Store, UserId};
+use store::{DataFileId, StepState, Store, UserId};
 use tempfile::TempDir;
 use testkit::RabbitMq;
 use tokio::runtime::Runtime;
@@ -39,16 +39,21 @@ fn dispatcher() -> &'static Path {
 struct Service(Child);
 
 impl Service {
-    fn start(binary: &Path, url: &str, instance: &Path) -> Self {
-        let child = Command::new(binary)
+    fn command(binary: &Path, url: &str, instance: &Path) -> Command {
+        let mut command = Command::new(binary);
+        command
             .env_clear()
             .env("BROKER_URL", url)
             .env("INSTANCE_PATH", instance)
             .env("HEALTH_PORT", "0")
+            .env("STOP_GRACE_SECONDS", "120")
             .env("LOG", "warn")
-            .stdin(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn start(binary: &Path, url: &str, instance: &Path) -> Self {
+        Self(Self::command(binary, url, instance).spawn().unwrap())
     }
 
     /// As `kill -9`.
@@ -95,6 +100,24 @@ impl Stack {
         Service::start(Path::new(WORKER), &self.url, self.folder.path())
     }
 
+    /// What an updater is told about the worker.
+    fn advice(&self) -> Option<i32> {
+        let mut command = Service::command(Path::new(WORKER), &self.url, self.folder.path());
+        command.arg("pre-update").status().unwrap().code()
+    }
+
+    /// Asks for a routing at a quarter of a degree, and waits until a worker is in the middle of it.
+    fn long_routing(&self) -> DataFileId {
+        let file = upload(&self.store, self.owner, &topography(0.25));
+        ask(&self.store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
+        wait("routing has reported progress", || {
+            let status = self.store.step(file, Step::Routing).unwrap();
+            assert_ne!(status.state, StepState::Done, "too quick to be caught in the middle");
+            (status.state == StepState::Running && status.fraction.is_some_and(|f| f > 0.0)).then_some(())
+        });
+        file
+    }
+
     fn dispatcher(&self) -> Service {
         Service::start(dispatcher(), &self.url, self.folder.path())
     }
@@ -112,14 +135,7 @@ fn d16_a_worker_killed_in_the_middle_of_routing() {
     let stack = Stack::on(server);
     let _dispatcher = stack.dispatcher();
     let worker = stack.worker();
-    // A quarter of a degree: long enough to be killed in the middle.
-    let file = upload(&stack.store, stack.owner, &topography(0.25));
-    ask(&stack.store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
-    wait("routing has reported progress", || {
-        let status = stack.store.step(file, Step::Routing).unwrap();
-        assert_ne!(status.state, StepState::Done, "too quick to be killed");
-        (status.state == StepState::Running && status.fraction.is_some_and(|f| f > 0.0)).then_some(())
-    });
+    let file = stack.long_routing();
     worker.kill();
     assert_eq!(stack.store.revisions(file).unwrap().len(), 1, "nothing half-made");
     assert_eq!(stack.store.step(file, Step::Routing).unwrap().state, StepState::Running);
@@ -134,6 +150,26 @@ fn d16_a_worker_killed_in_the_middle_of_routing() {
     }
     let numbers: Vec<i32> = stack.store.revisions(file).unwrap().iter().map(|r| r.revision).collect();
     assert_eq!(numbers, (0..).take(numbers.len()).collect::<Vec<_>>());
+    stack.end();
+}
+
+/// An updater is asked to come back later while a step runs; a worker that is told to stop all the same finishes it.
+#[test]
+fn a_worker_told_to_stop_in_the_middle_of_routing() {
+    let Some(server) = testkit::rabbitmq() else { return };
+    let stack = Stack::on(server);
+    let _dispatcher = stack.dispatcher();
+    let mut worker = stack.worker();
+    assert_eq!(stack.advice(), Some(0));
+    let file = stack.long_routing();
+    assert_eq!(stack.advice(), Some(75));
+    let told = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &worker.0.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    let ended = wait("the worker ends", || worker.0.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(stack.store.step(file, Step::Routing).unwrap().state, StepState::Done);
+    assert_eq!(of_type(&stack.store, file, FileType::Routing).len(), 1);
+    assert_eq!(stack.advice(), Some(0));
     stack.end();
 }
 
