@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -157,8 +158,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let leader = self.driver.id().to_string();
-        let _ = Command::new("sh").args(["-c", "kill -KILL -- \"-$0\"", &leader]).status();
+        // The browser itself is the driver's child: the whole group goes.
+        if let Some(leader) = i32::try_from(self.driver.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
         let _ = self.driver.wait();
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The path of a binary that the test command has built.
@@ -30,9 +31,8 @@ pub fn binary(name: &str) -> PathBuf {
 /// # Errors
 /// It does not end in time.
 pub fn terminate(child: &mut Child) -> Result<ExitStatus> {
-    // The shell's own: a bare Debian has no program of this name.
-    let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &child.id().to_string()]).status()?;
-    ensure!(sent.success(), "the signal could not be sent");
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
+    kill_process(process, Signal::TERM)?;
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait()? {
