@@ -5,14 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use coupling::remap::{self, Mesh, Weights};
 
-use crate::arguments::{Norm, RemapMethod, RemapWeights, WeightFormat};
+use crate::arguments::{Names, Norm, RemapMethod, RemapWeights, WeightFormat};
 use crate::files;
 
 pub(crate) fn run(arguments: &RemapWeights) -> Result<()> {
     let source =
-        read(&arguments.source, arguments.source_coordinates.as_deref(), arguments.source_mask.as_deref())?;
+        read(&arguments.source, arguments.source_coordinates.as_ref(), arguments.source_mask.as_deref())?;
     let target =
-        read(&arguments.target, arguments.target_coordinates.as_deref(), arguments.target_mask.as_deref())?;
+        read(&arguments.target, arguments.target_coordinates.as_ref(), arguments.target_mask.as_deref())?;
     let method = match arguments.method {
         RemapMethod::Conservative => remap::Method::Conservative,
         RemapMethod::Conservative2 => remap::Method::Conservative2,
@@ -44,12 +44,9 @@ pub(crate) fn run(arguments: &RemapWeights) -> Result<()> {
 }
 
 /// The grid of a file, and its mask.
-fn read(path: &Path, coordinates: Option<&[String]>, mask: Option<&str>) -> Result<Mesh> {
+fn read(path: &Path, coordinates: Option<&Names>, mask: Option<&str>) -> Result<Mesh> {
     let file = files::read(path)?;
-    let named = match coordinates {
-        Some([lon, lat]) => Some((lon.as_str(), lat.as_str())),
-        _ => None,
-    };
+    let named = coordinates.map(|names| (names.lon.as_str(), names.lat.as_str()));
     let context = || format!("reading the grid of {}", path.display());
     let mesh = Mesh::from_dataset(&file, named).with_context(context)?;
     let Some(mask) = mask else { return Ok(mesh) };

@@ -1,0 +1,480 @@
+//! The commands as people and scripts meet them: files in, files out, words, exit codes. The files are those of the
+//! reference, to the byte, where the reference is here; of the committed planet everywhere.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use dataset::{Attributes, Dataset, Values};
+use serde_json::Value;
+use store::{Config, Store};
+use tempfile::TempDir;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const COMMANDS: [&str; 15] = [
+    "serve",
+    "regrid",
+    "routing",
+    "pft",
+    "subbasins",
+    "heatflow",
+    "ahmcoef",
+    "internal-oceans",
+    "passages",
+    "ocean-grid",
+    "remap-weights",
+    "pipeline",
+    "user",
+    "init-db",
+    "doctor",
+];
+
+/// A folder to work in, and `climsim` in it.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Result<Self> {
+        Ok(Self(tempfile::tempdir()?))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs a command; words without a blank in them, paths relative to the folder.
+    fn run(&self, line: &str) -> Result<Output> {
+        self.run_with(line, "")
+    }
+
+    fn run_with(&self, line: &str, input: &str) -> Result<Output> {
+        let mut child =
+            self.command(line).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().ok_or("no input")?.write_all(input.as_bytes())?;
+        Ok(child.wait_with_output()?)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_climsim"));
+        command.args(line.split_whitespace()).current_dir(self.0.path()).env_remove("INSTANCE_PATH");
+        command
+    }
+
+    /// Runs a command that has to succeed; gives what it printed.
+    fn done(&self, line: &str) -> Result<String> {
+        let output = self.run(line)?;
+        assert_eq!(output.status.code(), Some(0), "climsim {line}: {}", errors(&output));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a command that has to fail with that code; gives what it complained of.
+    fn fails(&self, code: i32, line: &str) -> Result<String> {
+        let output = self.run(line)?;
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(code), "climsim {line}: {said}");
+        assert!(output.stdout.is_empty(), "climsim {line}: an error belongs to the standard error");
+        assert!(!said.contains("panicked"), "climsim {line}: {said}");
+        Ok(said)
+    }
+
+    /// Puts a file of the committed planet into the folder.
+    fn planet(&self, name: &str) -> Result {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/synthetic_free");
+        std::fs::write(self.path(name), plain(&folder.join(format!("{name}.gz")))?)?;
+        Ok(())
+    }
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The bytes of a file, decompressed when its name ends in `.gz`.
+fn plain(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let packed = std::mem::take(&mut bytes);
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// The reference file `name`, plain or `.gz`; `None`, said loudly, when it is not here.
+fn golden(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
+    let found = [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|p| p.is_file());
+    if found.is_none() {
+        eprintln!("SKIPPED: the reference file {name} is not here");
+    }
+    found
+}
+
+#[test]
+fn every_command_has_its_help() -> Result {
+    let desk = Desk::new()?;
+    let whole = desk.done("--help")?;
+    for command in COMMANDS {
+        assert!(whole.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not listed");
+        let help = desk.done(&format!("{command} --help"))?;
+        assert!(help.contains(&format!("Usage: climsim {command}")), "{command}: {help}");
+        // Whatever is to be given is explained.
+        for line in help.lines().map(str::trim).filter(|line| line.starts_with("--") || line.starts_with('<'))
+        {
+            let explained = line.split_once("  ").is_some_and(|(_, text)| !text.trim().is_empty());
+            assert!(explained || help.contains(&format!("{line}\n          ")), "{command}: {line}");
+        }
+    }
+    for command in ["user add", "user password"] {
+        assert!(desk.done(&format!("{command} --help"))?.contains("standard input"));
+    }
+    assert_eq!(desk.done("--version")?, format!("climsim {}\n", env!("CARGO_PKG_VERSION")));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() -> Result {
+    let desk = Desk::new()?;
+    for (line, word) in [
+        ("", "Usage"),
+        ("dance", "dance"),
+        ("routing topo.nc --out here", "--topo-var"),
+        ("routing topo.nc --topo-var topo --out here --release 1999", "use 2021, 2023 or corrected"),
+        ("regrid topo.nc", "<OUTPUT>"),
+        ("regrid topo.nc out.nc --lon-step wide", "wide"),
+        ("regrid topo.nc out.nc --lon-step 0", "0"),
+        ("regrid topo.nc out.nc --lat-step nan", "nan"),
+        ("regrid topo.nc out.nc --lat-step=-1", "-1"),
+        ("regrid topo.nc out.nc --interpolator cubic", "linear, nearest"),
+        ("ocean-grid out.nc --poles 1,2,3", "four numbers"),
+        ("ocean-grid out.nc --poles 105,60,-70,60", "opposite meridians"),
+        ("ocean-grid out.nc --resolution 0", "0"),
+        ("heatflow bathy.nc", "<OUTPUT>"),
+        ("remap-weights a.nc b.nc --out out.nc --source-coordinates lon", "LON,LAT"),
+    ] {
+        let said = desk.fails(2, line)?;
+        assert!(said.contains(word), "climsim {line}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(desk.0.path())?.count(), 0, "nothing was written");
+    Ok(())
+}
+
+#[test]
+fn what_fails_is_exit_code_1_and_names_file_variable_and_remedy() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    desk.planet("routing.nc")?;
+    std::fs::write(desk.path("notes.nc"), "these are notes")?;
+    std::fs::write(
+        desk.path("table.json"),
+        r#"{"dataArray": [[15, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]}"#,
+    )?;
+    std::fs::write(desk.path("file"), "in the way")?;
+    for (line, words) in [
+        ("regrid none.nc out.nc", &["none.nc"][..]),
+        ("regrid notes.nc out.nc", &["notes.nc", "not a NetCDF file"]),
+        ("regrid raw.nc out.nc --lon x --lat lat", &["raw.nc", "'x'", "topo"]),
+        ("regrid raw.nc out.nc --lon-step 0.001 --lat-step 0.001", &["raw.nc"]),
+        ("regrid raw.nc file/out.nc", &["file"]),
+        ("routing raw.nc --topo-var height --out out", &["raw.nc", "'height'", "topo"]),
+        ("routing notes.nc --topo-var topo --out out", &["notes.nc"]),
+        ("routing raw.nc --topo-var topo --out out --ocean-grid notes.nc", &["notes.nc"]),
+        ("routing raw.nc --topo-var topo --out out --relief-latitudes raw.nc", &["raw.nc", "'latitude'"]),
+        ("pft raw.nc out.nc --table none.json", &["none.json"]),
+        ("pft routing.nc out.nc --table table.json", &["table.json", "90"]),
+        ("heatflow raw.nc out.nc", &["raw.nc", "'Bathymetry'"]),
+        ("ahmcoef raw.nc out.nc", &["raw.nc", "'Bathymetry'"]),
+        ("subbasins raw.nc out.nc", &["raw.nc", "'Bathymetry'"]),
+        ("internal-oceans raw.nc --var height", &["raw.nc", "'height'", "topo"]),
+        ("passages raw.nc --var lat", &["raw.nc", "'lat'"]),
+        ("pipeline raw.nc --topo-var topo --out file", &["file"]),
+    ] {
+        let said = desk.fails(1, line)?;
+        assert!(said.starts_with("climsim: ") || said.contains("\nclimsim: "), "climsim {line}: {said}");
+        for word in words {
+            assert!(said.contains(word), "climsim {line}: no '{word}' in: {said}");
+        }
+        assert!(!desk.path("out.nc").exists() && !desk.path("out").join("routing.nc").exists(), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_committed_planet_comes_out_to_the_byte() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    desk.planet("routing.nc")?;
+    desk.done("pipeline raw.nc --topo-var topo --out all --release 2021")?;
+    let mut made: Vec<_> = std::fs::read_dir(desk.path("all"))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    made.sort();
+    let expected = [
+        "ahmcoef.nc",
+        "bathy.nc",
+        "heatflow.nc",
+        "pft.nc",
+        "routing.nc",
+        "soils.nc",
+        "sub_basins.nc",
+        "topo_high_res.nc",
+    ];
+    assert_eq!(made, expected);
+    desk.planet("soils.nc")?;
+    assert!(std::fs::read(desk.path("all/soils.nc"))? == std::fs::read(desk.path("soils.nc"))?, "soils");
+    desk.done("pft routing.nc made.nc --release 2021")?;
+    desk.planet("pft.nc")?;
+    assert!(std::fs::read(desk.path("made.nc"))? == std::fs::read(desk.path("pft.nc"))?, "pft");
+    // Step by step the same as in one go.
+    desk.done("routing raw.nc --topo-var topo --out one --release 2021")?;
+    for name in ["ahmcoef", "subbasins"] {
+        desk.done(&format!("{name} one/bathy.nc one/{name}.nc --release 2021"))?;
+    }
+    for (one, all) in [
+        ("routing", "routing"),
+        ("bathy", "bathy"),
+        ("topo_high_res", "topo_high_res"),
+        ("ahmcoef", "ahmcoef"),
+        ("subbasins", "sub_basins"),
+    ] {
+        let read = |folder: &str, name: &str| std::fs::read(desk.path(&format!("{folder}/{name}.nc")));
+        assert!(read("one", one)? == read("all", all)?, "{all}");
+    }
+    Ok(())
+}
+
+/// The whole chain on the original's test topography, as a modeller types it, byte for byte what the original stored.
+#[test]
+fn the_reference_comes_out_to_the_byte() -> Result {
+    let (Some(raw), Some(grid), Some(latitudes)) = (
+        golden("input_60ma/raw.nc"),
+        golden("grids/paleorca2_40Ma_grid.nc"),
+        golden("grids/topo_high_res_latitudes.nc"),
+    ) else {
+        return Ok(());
+    };
+    let desk = Desk::new()?;
+    for (from, to) in [(raw, "raw.nc"), (grid, "grid.nc"), (latitudes, "latitudes.nc")] {
+        std::fs::copy(from, desk.path(to))?;
+    }
+    for (release, folder, names) in [
+        (
+            "2021",
+            "input_60ma",
+            &["routing", "bathy", "soils", "topo_high_res", "pft", "heatflow", "ahmcoef", "sub_basins"][..],
+        ),
+        ("2023", "release_2023/input_60ma", &["routing", "bathy", "heatflow", "ahmcoef"]),
+    ] {
+        desk.done(&format!(
+            "pipeline raw.nc --topo-var topo --out {release} --ocean-grid grid.nc \
+             --relief-latitudes latitudes.nc --release {release}"
+        ))?;
+        for name in names {
+            let Some(reference) = golden(&format!("{folder}/{name}.nc")) else { continue };
+            let expected = plain(&reference)?;
+            let mut bytes = std::fs::read(desk.path(&format!("{release}/{name}.nc")))?;
+            if *name == "heatflow" {
+                // The one thing that changes from run to run, and the last bits of a logarithm.
+                let mut made = dataset::from_bytes(&bytes, name)?;
+                let stored = dataset::from_bytes(&expected, name)?;
+                let stamp = made.attributes.text("TimeStamp").map(str::len);
+                assert_eq!(stamp, stored.attributes.text("TimeStamp").map(str::len));
+                take_over_last_bits(&mut made, &stored)?;
+                made.attributes.clone_from(&stored.attributes);
+                bytes = dataset::to_bytes(&made)?;
+            }
+            assert!(bytes == expected, "release {release}: {name} differs");
+        }
+    }
+    // Regridding: the demonstration file of the original.
+    if let Some(source) = golden("standard_regrid/source/source.nc") {
+        std::fs::copy(source, desk.path("source.nc"))?;
+        for (case, options) in [
+            ("linear_default", "--interpolator linear --limits default"),
+            ("nearest_default", "--interpolator nearest"),
+            ("linear_data", "--limits data"),
+            ("linear_default_0p7", "--lon-step 0.7 --lat-step 0.7"),
+        ] {
+            desk.done(&format!("regrid source.nc {case}.nc {options}"))?;
+            let Some(reference) = golden(&format!("standard_regrid/{case}/raw.nc")) else { continue };
+            assert!(std::fs::read(desk.path(&format!("{case}.nc")))? == plain(&reference)?, "{case}");
+        }
+    }
+    Ok(())
+}
+
+/// Gives `made` the reference's heat flow where both are the same to 1e-14.
+fn take_over_last_bits(made: &mut Dataset, stored: &Dataset) -> Result {
+    let theirs = stored.variable("heatflow").and_then(dataset::Variable::decode).ok_or("no heat flow")?;
+    let ours = made.variables.iter_mut().find(|v| v.name == "heatflow").ok_or("no heat flow")?;
+    let Values::F64(values) = &mut ours.values else { return Err("heat flow is double".into()) };
+    for (ours, theirs) in values.iter_mut().zip(&theirs) {
+        if (*ours - theirs).abs() <= 1e-14 * theirs.abs() {
+            *ours = *theirs;
+        }
+    }
+    Ok(())
+}
+
+/// An enclosed sea, and a passage of one cell.
+///
+/// ```text
+///  . . . . . .      . sea
+///  . # # # # .      # land
+///  . # . # # .      the enclosed sea
+///  . # # # # .
+///  . . . . . .
+///  . . . . . .
+///  # # . # # #      the passage
+///  . . . . . .
+/// ```
+fn bathymetry() -> Dataset {
+    let map = ["......", ".####.", ".#.##.", ".####.", "......", "......", "##.###", "......"];
+    let depth = |row: usize, column: usize| if map[row].as_bytes()[column] == b'.' { 1000.0 } else { 0.0 };
+    let mut file = Dataset::new();
+    let array = |f: &dyn Fn(usize, usize) -> f64| {
+        ndarray::Array2::from_shape_fn((8, 6), |(row, column)| f(row, column)).into_dyn()
+    };
+    file.add_f64("Bathymetry", &["y", "x"], array(&depth), Attributes::new());
+    file.add_f64("nav_lon", &["y", "x"], array(&|_, x| 60.0 * x as f64 - 150.0), Attributes::new());
+    file.add_f64("nav_lat", &["y", "x"], array(&|y, _| 22.5 * y as f64 - 78.75), Attributes::new());
+    file
+}
+
+#[test]
+fn seas_and_passages_as_text_as_json_and_as_a_map() -> Result {
+    let desk = Desk::new()?;
+    dataset::write(&bathymetry(), desk.path("bathy.nc"))?;
+    let seas = desk.done("internal-oceans bathy.nc --var Bathymetry")?;
+    assert_eq!(seas, "1 internal ocean\n  row 2, column 2 (lon -30.00, lat -33.75): 1 cell\n");
+    let json: Value =
+        serde_json::from_str(&desk.done("internal-oceans bathy.nc --var Bathymetry --json --out seas.nc")?)?;
+    assert_eq!((json["count"].as_u64(), json["cells"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(json["internal_oceans"][0]["lon"], -30.0);
+    let made = dataset::read(desk.path("seas.nc"))?;
+    let labels = made.variable("internal_oceans").and_then(dataset::Variable::decode).ok_or("no labels")?;
+    assert_eq!(labels.shape(), [8, 6]);
+    assert!(labels[[1, 1]].is_nan() && labels[[2, 2]] > 0.0 && labels[[2, 2]] != labels[[0, 0]]);
+    assert!(made.variable("nav_lon").is_some() && made.variable("nav_lat").is_some());
+
+    let text = desk.done("passages bathy.nc --var Bathymetry")?;
+    assert_eq!(text, "1 one-cell passage\n  row 6, column 2 (lon -30.00, lat 56.25)\n");
+    let json: Value =
+        serde_json::from_str(&desk.done("passages bathy.nc --var Bathymetry --json --out p.nc")?)?;
+    assert_eq!(
+        (json["passages"][0]["row"].as_u64(), json["passages"][0]["column"].as_u64()),
+        (Some(6), Some(2))
+    );
+    let marks = dataset::read(desk.path("p.nc"))?.variable("passages").and_then(dataset::Variable::decode);
+    assert_eq!(marks.ok_or("no marks")?[[6, 2]], 2.0);
+    Ok(())
+}
+
+#[test]
+fn ocean_grids_of_any_resolution_and_poles() -> Result {
+    let desk = Desk::new()?;
+    let shape = |name: &str| -> Result<Vec<usize>> {
+        let file = dataset::File::open(desk.path(name))?;
+        Ok(file.header().variable("glamt").ok_or("no glamt")?.shape.clone())
+    };
+    desk.done("ocean-grid default.nc")?;
+    assert!(shape("default.nc")?.ends_with(&[149, 182]), "{:?}", shape("default.nc")?);
+    desk.done("ocean-grid coarse.nc --resolution 4 --poles -60,70,120,65")?;
+    let coarse = shape("coarse.nc")?;
+    assert_eq!(coarse.last(), Some(&92), "{coarse:?}");
+    // And it serves: as the ocean grid of a routing.
+    desk.planet("raw.nc")?;
+    desk.done("routing raw.nc --topo-var topo --out out --ocean-grid coarse.nc")?;
+    let bathymetry = dataset::read(desk.path("out/bathy.nc"))?;
+    let bathymetry = bathymetry.variable("Bathymetry").ok_or("no Bathymetry")?;
+    assert_eq!(bathymetry.shape(), &coarse[coarse.len() - 2..]);
+    // And as one side of an interpolation, the other named by its coordinates.
+    let line =
+        "remap-weights coarse.nc raw.nc --method nearest --target-coordinates lon,lat --out weights.nc";
+    assert!(desk.done(line)?.starts_with("weights.nc: "));
+    Ok(())
+}
+
+#[test]
+fn findings_are_said_and_corrections_are_named_in_the_file() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    let said = errors(&desk.run("routing raw.nc --topo-var topo --out out")?);
+    assert!(said.contains("routing: ") && said.contains("[zero-metre-cells]"), "{said}");
+    assert!(!said.contains('\r') && !said.contains('\u{1b}'), "no progress line in a log: {said}");
+    desk.done("routing raw.nc --topo-var topo --out out --release corrected")?;
+    let made = dataset::read(desk.path("out/routing.nc"))?;
+    assert!(made.attributes.text("history").is_some_and(|history| history.contains("release corrected")));
+    Ok(())
+}
+
+/// On a terminal the step shows how far it is; `script` (of every Debian) brings the terminal.
+#[test]
+fn a_terminal_sees_progress() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    let line = format!("{} routing raw.nc --topo-var topo --out out", env!("CARGO_BIN_EXE_climsim"));
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(desk.0.path())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()?;
+    let seen = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && seen.contains("routing [") && seen.contains(" %"), "{seen:?}");
+    Ok(())
+}
+
+#[test]
+fn d8_accounts_and_databases_are_looked_after() -> Result {
+    let desk = Desk::new()?;
+    desk.done("init-db --instance here")?;
+    let added = desk.run_with("user add wegener --instance here", "continents drift\n")?;
+    assert_eq!(added.status.code(), Some(0), "{}", errors(&added));
+    let again = desk.run_with("user add wegener --instance here", "continents drift\n")?;
+    assert_eq!(again.status.code(), Some(1));
+    assert!(errors(&again).contains("wegener"), "{}", errors(&again));
+    let open = || Store::open(&Config { instance: desk.path("here"), database_url: None, pool_size: 1 });
+    assert!(open()?.authenticate("wegener", "continents drift")?.is_some());
+
+    // A second time: refused, nothing lost; unless told to, and then the old one is kept.
+    let said = desk.fails(1, "init-db --instance here")?;
+    assert!(said.contains("--start-anew") && said.contains("netcdf_editor.sqlite"), "{said}");
+    let changed = desk.run_with("user password wegener --instance here", "plates move\n")?;
+    assert_eq!(changed.status.code(), Some(0), "{}", errors(&changed));
+    assert!(open()?.authenticate("wegener", "plates move")?.is_some());
+    assert!(desk.fails(1, "user password nobody --instance here")?.contains("nobody"));
+    assert!(desk.done("init-db --instance here --start-anew")?.contains("backups"));
+    assert!(open()?.user_by_name("wegener")?.is_none());
+    let kept = std::fs::read_dir(desk.path("here/backups"))?
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().ends_with(".sqlite"));
+    assert!(kept, "the old database is in the backups");
+    Ok(())
+}
+
+#[test]
+fn the_doctor_finds_what_is_missing_and_what_changed() -> Result {
+    let desk = Desk::new()?;
+    let store = Store::open(&Config { instance: desk.path("here"), database_url: None, pool_size: 1 })?;
+    let owner = store.create_user("wegener", "continents drift")?;
+    let upload = |text: &str| -> Result<PathBuf> {
+        let staged = store.stage(".nc")?;
+        std::fs::write(staged.path(), text)?;
+        let id = store.create_data_file(owner, "topo.nc", serde_json::Map::new(), staged)?;
+        let revision = store.revisions(id)?.pop().ok_or("no revision")?;
+        Ok(store.path(&revision))
+    };
+    let (kept, lost) = (upload("one")?, upload("two")?);
+    assert!(desk.done("doctor --instance here")?.contains("missing files: 0"));
+    std::fs::write(&kept, "other")?;
+    std::fs::remove_file(&lost)?;
+    let output = desk.run("doctor --instance here")?;
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout.clone())?;
+    for path in [kept, lost] {
+        let name = path.file_name().ok_or("a name")?.to_string_lossy().into_owned();
+        assert!(told.contains(&name), "{name}: {told}");
+    }
+    assert!(errors(&output).contains("backup"), "{}", errors(&output));
+    Ok(())
+}
