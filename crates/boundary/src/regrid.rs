@@ -291,7 +291,9 @@ fn target_findings(parameters: &Parameters, lon: &Direction, lat: &Direction) ->
             Coordinate::Longitude => "longitude",
             Coordinate::Latitude => "latitude",
         };
-        if edge > direction.upper + 1e-6 * direction.step {
+        // Every target carries the rounding of the step: no overshoot.
+        let rounding = direction.targets.len() as f64 * f64::EPSILON * direction.upper.abs();
+        if edge > direction.upper + 1e-6 * direction.step + rounding {
             findings.push(Finding::warning(
                 "regrid-overshoot",
                 format!(
