@@ -12,7 +12,7 @@ mod golden;
 #[path = "support/routing.rs"]
 mod support;
 
-use boundary::routing::directions::{PolarRows, SEA, flow_directions};
+use boundary::routing::directions::{PolarRows, SEA, Steepest, flow_directions};
 use boundary::routing::flats::{Increments, slope_flats};
 use boundary::routing::flood::{fill_towards_ring, fill_towards_sea};
 use boundary::routing::heights::Remedy;
@@ -61,7 +61,7 @@ fn assert_stages(case: &str, raw: &Dataset, topo_var: &str, stages: &Dataset) {
     same("omsk", masks::ocean_mask(heights));
     same("cmsk", masks::coast_mask(heights));
     let or_nan = |code: u8| if code == SEA { f64::NAN } else { f64::from(code) };
-    let directions = flow_directions(heights, PolarRows::AwayFromPole);
+    let directions = flow_directions(heights, Steepest::Drop, PolarRows::AwayFromPole);
     assert_eq!(directions, routed.drainage.directions);
     same("trip", directions.mapv(or_nan));
     let (ny, nx) = heights.dim();

@@ -1,7 +1,7 @@
 //! A claimed run to files: load, compute, stage.
 
 use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method};
-use boundary::{Severity, ahmcoef, heatflow, pft, regrid, routing};
+use boundary::{Release, Severity, ahmcoef, heatflow, pft, regrid, routing};
 use dataset::Dataset;
 use dataset::cf::{self, Guess};
 use serde_json::Map;
@@ -131,7 +131,7 @@ fn run_heatflow(
     report: &Report,
 ) -> Result<Made, StepError> {
     let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
-    let parameters = heatflow::Parameters { time_stamp: time_stamp(), release: fields.release()? };
+    let parameters = heatflow::Parameters { time_stamp: time_stamp(), release: following(job, fields)? };
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = heatflow::run(&bathymetry.dataset, &parameters, &progress)
         .map_err(|error| about(&bathymetry, &error))?;
@@ -143,6 +143,15 @@ fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<M
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = ahmcoef::run(&bathymetry.dataset, &progress).map_err(|error| about(&bathymetry, &error))?;
     one(job, &bathymetry, FileType::Ahmcoef, made)
+}
+
+/// The numerics of a step that follows by itself: those that its own message names, else those of the routing.
+fn following(job: &Job<'_>, fields: &Fields<'_>) -> Result<Release, StepError> {
+    if fields.text("release").is_some() {
+        return fields.release();
+    }
+    let routing = job.store.step(job.run.data_file, Step::Routing)?.parameters.unwrap_or_default();
+    Fields(&routing).release()
 }
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.

@@ -157,7 +157,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::routing::directions::{PolarRows, flow_directions};
+    use crate::routing::directions::{PolarRows, Steepest, flow_directions};
 
     fn island() -> (Array2<f64>, Array2<u8>) {
         let map = array![
@@ -166,7 +166,7 @@ mod tests {
             [-1.0, -1.0, -1.0, -1.0, -1.0, 1.0],
             [-1.0, -1.0, -1.0, -1.0, -1.0, -1.0],
         ];
-        let directions = flow_directions(&map, PolarRows::AwayFromPole);
+        let directions = flow_directions(&map, Steepest::Drop, PolarRows::AwayFromPole);
         (map, directions)
     }
 

@@ -16,13 +16,22 @@ pub enum PolarRows {
     AwayFromPoleDownhill,
 }
 
-/// The direction of the largest drop of each land cell, [`SEA`] on sea; equal drops: the smallest code.
+/// What water follows down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steepest {
+    /// The largest drop to a neighbour, however far that is: favours diagonals.
+    Drop,
+    /// The largest drop per distance (O'Callaghan and Mark 1984, doi:10.1016/S0734-189X(84)80011-0).
+    Slope,
+}
+
+/// The direction of the steepest way down of each land cell, [`SEA`] on sea; equal ones: the smallest code.
 ///
-/// `heights_m` is south-up, (ny, nx). The drop is not divided by the distance, so diagonals are favoured.
-/// Whether the drop is positive is not checked: see [`stranded`].
-pub fn flow_directions(heights_m: &Array2<f64>, polar_rows: PolarRows) -> Array2<u8> {
+/// `heights_m` is south-up, (ny, nx). Whether it leads down at all is not checked: see [`stranded`].
+pub fn flow_directions(heights_m: &Array2<f64>, steepest: Steepest, polar_rows: PolarRows) -> Array2<u8> {
     let cylinder = Cylinder::of(heights_m);
     let heights = row_major(heights_m);
+    let (widths_km, height_km) = (cylinder.widths_km(), cylinder.height_km());
     let mut codes = vec![SEA; heights.len()];
     for i in 0..cylinder.ny {
         for j in 0..cylinder.nx {
@@ -30,7 +39,15 @@ pub fn flow_directions(heights_m: &Array2<f64>, polar_rows: PolarRows) -> Array2
             if heights[cell] <= 0.0 {
                 continue;
             }
-            let drops = cylinder.drops(&heights, i, j);
+            let mut drops = cylinder.drops(&heights, i, j);
+            if steepest == Steepest::Slope {
+                let (dx, dy) = (widths_km[i], height_km);
+                let diagonal = dx.hypot(dy);
+                let distances_km = [dy, diagonal, dx, diagonal, dy, diagonal, dx, diagonal];
+                for (drop, distance) in drops.iter_mut().zip(distances_km) {
+                    *drop /= distance;
+                }
+            }
             let away = if i + 1 == cylinder.ny {
                 Some(Direction::South)
             } else if i == 0 {
@@ -42,14 +59,14 @@ pub fn flow_directions(heights_m: &Array2<f64>, polar_rows: PolarRows) -> Array2
                 PolarRows::AwayFromPole => true,
                 PolarRows::AwayFromPoleDownhill => drops[usize::from(away.code()) - 1] > 0.0,
             });
-            codes[cell] = away.unwrap_or_else(|| steepest(&drops)).code();
+            codes[cell] = away.unwrap_or_else(|| largest(&drops)).code();
         }
     }
     gridded(cylinder, codes)
 }
 
-/// The first direction with the largest drop.
-fn steepest(drops: &[f64; 8]) -> Direction {
+/// The first direction with the largest value.
+fn largest(drops: &[f64; 8]) -> Direction {
     let mut best = 0;
     for k in 1..8 {
         if drops[k] > drops[best] {
@@ -115,18 +132,28 @@ mod tests {
             [-1.0, 5.0, 6.0, 5.0, -1.0],
             [-1.0, -1.0, -1.0, -1.0, -1.0],
         ];
-        let codes = flow_directions(&map, PolarRows::AwayFromPole);
+        let codes = flow_directions(&map, Steepest::Drop, PolarRows::AwayFromPole);
         assert_eq!(codes.row(1), array![SEA, 1, 1, 1, SEA]);
         assert!(stranded(&codes).is_empty());
     }
 
     #[test]
+    fn a_larger_drop_farther_away_is_not_the_steeper_way() {
+        // Down 10 m to the east, 12 m to the north-east, which is half as far again.
+        let mut map = Array2::from_elem((4, 8), 150.0);
+        (map[(1, 3)], map[(1, 4)], map[(2, 4)]) = (100.0, 90.0, 88.0);
+        let from = |steepest| flow_directions(&map, steepest, PolarRows::AwayFromPole)[(1, 3)];
+        assert_eq!(from(Steepest::Drop), Direction::NorthEast.code());
+        assert_eq!(from(Steepest::Slope), Direction::East.code());
+    }
+
+    #[test]
     fn land_at_a_pole_drains_away_from_it() {
         let map = array![[4.0, 4.0, 4.0], [2.0, 9.0, -1.0], [3.0, 3.0, 3.0]];
-        let codes = flow_directions(&map, PolarRows::AwayFromPole);
+        let codes = flow_directions(&map, Steepest::Drop, PolarRows::AwayFromPole);
         assert_eq!(codes.row(0), array![1, 1, 1]);
         assert_eq!(codes.row(2), array![5, 5, 5]);
-        let downhill = flow_directions(&map, PolarRows::AwayFromPoleDownhill);
+        let downhill = flow_directions(&map, Steepest::Drop, PolarRows::AwayFromPoleDownhill);
         assert_eq!(downhill.row(0), array![1, 2, 1]);
     }
 

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::directions::{PolarRows, flow_directions, stranded};
+use super::directions::{PolarRows, Steepest, flow_directions, stranded};
 use super::flats::{Increments, slope_flats};
 use super::flood::{fill_towards_ring, fill_towards_sea};
 use super::pits::remove_pits;
@@ -72,6 +72,10 @@ pub(crate) fn drain_filled(filled_m: Array2<f64>, release: Release) -> Result<Dr
         (Remedy::SmallIncrements, Increments::OrderKeeping, PolarRows::AwayFromPoleDownhill),
         (Remedy::SeaFlood, Increments::OrderKeeping, PolarRows::AwayFromPoleDownhill),
     ];
+    let steepest = match release {
+        Release::R2021 | Release::R2023 => Steepest::Drop,
+        Release::Corrected => Steepest::Slope,
+    };
     let mut filled_m = filled_m;
     let mut cells = count_land(&filled_m);
     if cells == filled_m.len() && cells > 0 {
@@ -100,7 +104,7 @@ pub(crate) fn drain_filled(filled_m: Array2<f64>, release: Release) -> Result<Dr
                 }
             }
         }
-        let directions = flow_directions(&heights_m, polar_rows);
+        let directions = flow_directions(&heights_m, steepest, polar_rows);
         cells = stranded(&directions).len();
         if cells == 0 {
             return Ok(Drainage { filled_m, heights_m, directions, pits_removed, remedy });

@@ -3,7 +3,7 @@
 //! The maps of the river routing scheme of ORCHIDEE (Polcher 2003; the directions and indices follow
 //! Vörösmarty et al. 2000, doi:10.1016/S0022-1694(00)00282-1, and Ducharne et al. 2003,
 //! doi:10.1016/S0022-1694(03)00230-0). Depressions of the topography are filled, flats are given a slope, and
-//! every land cell drains to the neighbour with the largest drop.
+//! every land cell drains to the neighbour with the largest drop (corrected: down the steepest slope).
 //!
 //! Invariants: rows run south to north and columns west to east from 180 W inside (files are north-up); sea
 //! is height <= 0; the date line is joined, the poles are not; filled >= topography on land; every land cell
@@ -46,6 +46,7 @@ use topography::{SouthernRow, raise_southern_row, round_to_millimetres};
 
 const SOUTHERN_ROW: &str = "the southernmost row is raised on land only";
 const SEA_FLOOD: &str = "depressions are filled towards the sea, not towards row and column maxima";
+const SLOPE: &str = "rivers follow the steepest slope, not the largest drop, which favours diagonals";
 const OVER_SEA: &str = "riverl is missing over sea";
 const RELIEF_EDGES: &str = "the relief is continued across the date line and to the poles";
 
@@ -184,7 +185,7 @@ pub fn run(
         findings,
     };
     if release == Release::Corrected {
-        note_corrections(&mut products.routing, "routing", &[SOUTHERN_ROW, SEA_FLOOD, OVER_SEA]);
+        note_corrections(&mut products.routing, "routing", &[SOUTHERN_ROW, SEA_FLOOD, SLOPE, OVER_SEA]);
         note_corrections(&mut products.bathy, "routing", &[SOUTHERN_ROW, SEA_FLOOD]);
         note_corrections(&mut products.soils, "routing", &[SOUTHERN_ROW]);
         note_corrections(&mut products.topo_high_res, "routing", &[SOUTHERN_ROW, SEA_FLOOD, RELIEF_EDGES]);

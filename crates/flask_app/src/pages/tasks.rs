@@ -391,11 +391,11 @@ async fn automatic_page(request: &HttpRequest, owned: &Owned, step: Step) -> Res
     let about = match step {
         Step::Heatflow => {
             "Geothermal heat flow at the sea floor, from the age of the crust that the depth implies. It is computed \
-             from the bathymetry, and again whenever the bathymetry changes."
+             from the bathymetry, with the numerics of the routing, and again whenever the bathymetry changes."
         }
         _ => {
-            "The coefficient of lateral eddy viscosity of the ocean model, raised near the equator and along western \
-             coasts. It is computed from the bathymetry, and again whenever the bathymetry changes."
+            "The coefficient of lateral eddy viscosity of the ocean model: lowered in the tropics, but not beside the \
+             western coasts of its seas. It is computed from the bathymetry, and again whenever the bathymetry changes."
         }
     };
     let page = form_page(request, owned, step, "automatic.html").await?;

@@ -115,6 +115,27 @@ fn a_topography_becomes_every_boundary_condition() {
     one.end();
 }
 
+/// What follows by itself follows the generation of the numerics that the routing was asked for, an edit between them or not.
+#[test]
+fn heat_flow_takes_the_release_of_the_routing() {
+    let one = OneProcess::start();
+    let store = &one.store;
+    let file = upload(store, one.owner, &topography(4.0));
+    let heat_flow = |release: serde_json::Value| {
+        ask(store, file, Step::Routing, release);
+        idle(store);
+        becomes(store, file, Step::Heatflow, StepState::Done);
+        let made = of_type(store, file, FileType::Heatflow).pop().unwrap();
+        dataset::read(store.path(&made)).unwrap()
+    };
+    let corrected = json!({"topo_var": "topo", "orcafile": "default", "release": "corrected"});
+    let history = heat_flow(corrected).attributes.text("history").unwrap_or_default().to_owned();
+    assert!(history.contains("heatflow, release corrected"), "{history}");
+    let published = heat_flow(json!({"topo_var": "topo", "orcafile": "default"}));
+    assert_eq!(published.attributes.text("history"), None);
+    one.end();
+}
+
 fn boundary_table() -> String {
     r#"{"dataArray":[[15,0,75,25,0,0,0,0,0,0,0,0,0,0],[90,0,0,0,0,0,30,0,0,40,30,0,0,0]]}"#.to_owned()
 }
