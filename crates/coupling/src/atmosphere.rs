@@ -78,6 +78,11 @@ impl Atmosphere {
         (self.size.rows(), self.size.columns)
     }
 
+    /// True for the rows at the poles, whose cells are sectors of one cap.
+    pub fn is_polar(&self, row: usize) -> bool {
+        row == 0 || row + 1 == self.size.rows()
+    }
+
     /// Number of cells.
     pub fn cells(&self) -> usize {
         self.size.rows() * self.size.columns

@@ -1,7 +1,7 @@
 //! Errors of this crate.
 
 /// Why the masks or the weights could not be computed.
-#[derive(Debug, thiserror::Error, Clone, PartialEq)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Centres alone make no weights.
@@ -123,5 +123,32 @@ pub enum Error {
         value: String,
         /// What it must satisfy.
         reason: &'static str,
+    },
+    /// Cells that great circles cannot bound.
+    #[error("the cells of the two grids cannot be overlapped: {0}")]
+    Mesh(#[from] crate::remap::Error),
+    /// A file that could not be delivered.
+    #[error("could not write {path}")]
+    Write {
+        /// The file, as a path within the delivered tree.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An input that could not be copied into the delivered tree.
+    #[error("could not read {path} again to deliver it with the weights")]
+    Source {
+        /// The input.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A result that NetCDF cannot hold.
+    #[error("{path} cannot be written as NetCDF")]
+    Encode {
+        /// The file, as a path within the delivered tree.
+        path: String,
+        /// Why.
+        source: dataset::Error,
     },
 }

@@ -3,13 +3,12 @@
 use grid::Fold;
 use ndarray::Array2;
 
-use crate::Mode;
 use crate::atmosphere::{Atmosphere, PI_CUT, RAD};
 use crate::fold::{self, Point};
 use crate::links::Links;
 use crate::ocean::Ocean;
 use crate::outlines::Outlines;
-use crate::overlap;
+use crate::{Error, Geometry, Mode, overlap, spherical};
 
 /// Smallest weight that is kept, and the margin that tells land, coast and ocean apart.
 pub const SMALLEST_FRACTION: f64 = 1e-10;
@@ -36,13 +35,24 @@ pub struct Fluxes {
 
 impl Fluxes {
     /// Computes both matrices.
-    pub fn new(ocean: &Ocean, atmosphere: &Atmosphere, outlines: &Outlines) -> Self {
+    ///
+    /// # Errors
+    /// Cells that cannot be overlapped: none of a grid that [`crate::Input`] accepts.
+    pub fn new(
+        ocean: &Ocean,
+        atmosphere: &Atmosphere,
+        outlines: &Outlines,
+        geometry: Geometry,
+    ) -> Result<Self, Error> {
         let shape = ocean.shape();
         let mode = ocean.mode;
         let sea = coupled_sea(ocean);
         let unique_sea =
             ndarray::Zip::from(&sea).and(&ocean.duplicate).map_collect(|&sea, &duplicate| sea && !duplicate);
-        let fractions = overlap::fractions(atmosphere, outlines, &unique_sea);
+        let fractions = match geometry {
+            Geometry::Legacy => overlap::fractions(atmosphere, outlines, &unique_sea),
+            Geometry::Spherical => spherical::fractions(atmosphere, outlines, &unique_sea)?,
+        };
         let ocean_area_m2 = ocean_areas(ocean, atmosphere);
         let atmosphere_area_m2 = atmosphere.merged_area_m2(mode);
         let columns = atmosphere.size.columns;
@@ -67,7 +77,7 @@ impl Fluxes {
         drop(shares);
         normalise_sums(&mut to_ocean, &unique_sea, &ocean_area_m2, &fraction, &atmosphere_area_m2, mode);
 
-        Self { sea, unique_sea, ocean_area_m2, atmosphere_area_m2, fraction, to_atmosphere, to_ocean }
+        Ok(Self { sea, unique_sea, ocean_area_m2, atmosphere_area_m2, fraction, to_atmosphere, to_ocean })
     }
 
     /// The ocean fraction in single precision: what the model's files hold, and what tells land from coast.

@@ -181,12 +181,71 @@ impl Ocean {
         coast
     }
 
-    /// Sea cells, after the fold: what the original calls the masks without closed seas and without Mediterranean,
-    /// which for palaeo-geographies remove nothing.
+    /// Sea cells, after the fold: what the original calls the mask without Mediterranean, which for palaeo-geographies
+    /// removes nothing.
     pub fn open_sea(&self) -> Array2<i32> {
         let mut sea = self.mbathy.mapv(|levels| i32::from(levels > 0));
         fold::repeat_rows(&mut sea, Point::T, self.topology);
         sea
+    }
+
+    /// Sea cells without closed seas: those that are connected to the largest ocean across edges of cells. The
+    /// original's mask of that name removes nothing.
+    pub fn without_closed_seas(&self) -> Array2<i32> {
+        match self.mode {
+            Mode::Legacy => self.open_sea(),
+            Mode::Corrected => self.largest_ocean(),
+        }
+    }
+
+    /// How many sea cells, repeated ones not counted, are not connected to the largest ocean.
+    pub fn enclosed_sea_cells(&self) -> usize {
+        let count = |mask: &Array2<i32>| {
+            mask.iter().zip(&self.duplicate).filter(|(sea, duplicate)| **sea == 1 && !**duplicate).count()
+        };
+        count(&self.surface[0]) - count(&self.largest_ocean())
+    }
+
+    fn largest_ocean(&self) -> Array2<i32> {
+        let (ny, nx) = self.shape();
+        let sources = fold::sources((ny, nx), self.topology);
+        // A repeated cell is the one that it repeats; the repetitions join what lies across the seams.
+        let mut label = Array2::zeros((ny, nx));
+        let mut sizes = vec![0_usize];
+        let mut open = Vec::new();
+        for start in 0..ny * nx {
+            let at = |cell: usize| (cell / nx, cell % nx);
+            if sources[at(start)] != start || self.surface[0][at(start)] == 0 || label[at(start)] != 0 {
+                continue;
+            }
+            let this = sizes.len();
+            sizes.push(0);
+            label[at(start)] = this;
+            open.push(start);
+            while let Some(cell) = open.pop() {
+                sizes[this] += 1;
+                for next in self.across_edges(at(cell)) {
+                    let next = sources[next];
+                    if self.surface[0][at(next)] == 1 && label[at(next)] == 0 {
+                        label[at(next)] = this;
+                        open.push(next);
+                    }
+                }
+            }
+        }
+        let largest = (1..sizes.len()).rev().max_by_key(|&k| sizes[k]).unwrap_or(0);
+        let mut ocean = label.mapv(|of| i32::from(largest > 0 && of == largest));
+        fold::apply(&mut ocean, Point::T, self.topology);
+        ocean
+    }
+
+    /// The cells across the edges of one that is not repeated.
+    fn across_edges(&self, (j, i): (usize, usize)) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (ny, nx) = self.shape();
+        let south = j.checked_sub(1).map(|j| (j, i));
+        let north = (j + 1 < ny).then_some((j + 1, i));
+        let (west, east) = ((j, (i + nx - 1) % nx), (j, (i + 1) % nx));
+        [south, north, Some(west), Some(east)].into_iter().flatten()
     }
 
     /// Areas of the cells in square metres; those around F points are 0 on land.

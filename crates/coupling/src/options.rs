@@ -31,6 +31,50 @@ impl fmt::Display for Mode {
     }
 }
 
+impl FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Legacy, Self::Corrected].into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
+            Error::Option { option: "mode", value: text.to_owned(), reason: "use corrected or legacy" }
+        })
+    }
+}
+
+/// The edges of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Geometry {
+    /// Straight in the equal-area plane around each atmosphere cell, as the original has them.
+    #[default]
+    Legacy,
+    /// Great circles.
+    Spherical,
+}
+
+impl Geometry {
+    /// The name in parameters and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Spherical => "spherical",
+        }
+    }
+}
+
+impl FromStr for Geometry {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Legacy, Self::Spherical].into_iter().find(|geometry| geometry.as_str() == text).ok_or_else(
+            || Error::Option {
+                option: "geometry",
+                value: text.to_owned(),
+                reason: "use legacy or spherical",
+            },
+        )
+    }
+}
+
 /// The size of an LMDZ grid as modellers write it: columns by intervals between the poles (`96x95` has 96 rows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AtmosphereSize {
@@ -128,6 +172,8 @@ pub struct Options {
     pub ocean_name: String,
     /// Which of the two computations.
     pub mode: Mode,
+    /// The edges of cells.
+    pub geometry: Geometry,
     /// The atmosphere grid.
     pub atmosphere: AtmosphereSize,
     /// Run-off of land cells far from the coast.
@@ -138,7 +184,8 @@ pub struct Options {
     pub runoff_spread_m: f64,
     /// `ylimits`: limits of the bands of latitude within which calving is spread, south to north, in degrees.
     pub calving_limits_deg: Vec<f64>,
-    /// `l_calving_nomed = y`: `mask_nomed`, not `mask_noclose`, says which sea receives calving.
+    /// `l_calving_nomed = y`: all sea receives calving (`mask_nomed`), and not only the one that is connected to the largest
+    /// ocean (`mask_noclose`). The original's two masks are the same, so that there this changes nothing.
     pub calving_nomed: bool,
     /// `l_calving_noatl`: bands other than the first leave out the Atlantic and everything north of 65 N.
     pub calving_noatl: bool,
@@ -154,6 +201,7 @@ impl Default for Options {
             name: "dev".to_owned(),
             ocean_name: "PALEORCA2".to_owned(),
             mode: Mode::default(),
+            geometry: Geometry::default(),
             atmosphere: AtmosphereSize::default(),
             inland_runoff: InlandRunoff::default(),
             runoff_reach_m: 400_000.0,
@@ -168,10 +216,19 @@ impl Default for Options {
 }
 
 /// What differs from run to run in the files: this crate has no clock and reads no environment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamps {
     /// Text of `history`, the time of the run in it; without it the files are the same whenever they are made.
     pub history: Option<String>,
+    /// When the files of the archive say that they were changed, in seconds since 1970.
+    pub seconds: u64,
+}
+
+impl Default for Stamps {
+    /// No history; all files of the year 2000, for some programs distrust 1970.
+    fn default() -> Self {
+        Self { history: None, seconds: 946_684_800 }
+    }
 }
 
 impl Options {

@@ -8,6 +8,7 @@
 //! | `middle_lon`, `middle_lat`, `mask_t`, `mask_fill_t` never written | copies of `middle_*_t`, `mask`, `mask_fill` |
 //! | `index_k` holds 1 to 31 in the first columns of the first row | the number of the deepest wet level, 0 on land |
 //! | `b*` is the volume of the first level | the same: the variable has no depth |
+//! | `mask_noclose` removes no closed sea | only what is connected to the largest ocean |
 //! | all fractions are the mask of the F points | the mask of each point |
 //! | `MASK` and `MASKDRAW` exchanged in the `gridCF` file | as their long names say |
 
@@ -162,12 +163,11 @@ fn masks(file: &mut Dataset, ocean: &Ocean) {
     }
     let basins = &ocean.basins;
     let indo_pacific = Zip::from(&basins.indian).and(&basins.pacific).map_collect(|&ind, &pac| ind.max(pac));
-    let open = ocean.open_sea();
     for (name, values) in [
         ("maskper", ocean.without_duplicates()),
         ("maskdraw", mask),
-        ("mask_nomed", open.clone()),
-        ("mask_noclose", open),
+        ("mask_nomed", ocean.open_sea()),
+        ("mask_noclose", ocean.without_closed_seas()),
         ("mask_atl", basins.atlantic.clone()),
         ("mask_indpac", indo_pacific),
         ("mask_pac", basins.pacific.clone()),
