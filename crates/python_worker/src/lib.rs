@@ -4,7 +4,6 @@
 //! inputs are found and loaded, parameters read from the form of the message, results staged, and errors put in the
 //! words of the file and the step that they happened to.
 
-mod inputs;
 mod ocean;
 mod parameters;
 mod steps;

@@ -9,11 +9,8 @@ use grid::{OceanGrid, Points, orca};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::{DataFile, Finding, Output, RevisionId, Severity};
-use worker::{Job, StepError};
+use worker::{Fields, Job, StepError, inputs};
 use workflow::FileType;
-
-use crate::inputs;
-use crate::parameters::Fields;
 
 /// An ocean grid and what is to be remembered of it.
 pub(crate) struct Ocean {

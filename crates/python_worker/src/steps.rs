@@ -8,12 +8,12 @@ use serde_json::Map;
 use store::{DataFile, Finding, Output};
 use time::OffsetDateTime;
 use time::macros::format_description;
-use worker::{Job, Made, Report, StepError, Steps};
+use worker::inputs::{self, Input};
+use worker::{Fields, Job, Made, Report, StepError, Steps};
 use workflow::{FileType, Step};
 
-use crate::inputs::{self, Input};
 use crate::ocean;
-use crate::parameters::Fields;
+use crate::parameters::{degrees, release};
 
 /// The steps of this worker.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,11 +50,11 @@ fn run_regrid(
         Ok(regrid::Parameters {
             longitude,
             latitude,
-            longitude_step_degrees: fields.degrees("Longitude Step")?,
-            latitude_step_degrees: fields.degrees("Latitude Step")?,
+            longitude_step_degrees: degrees(fields, "Longitude Step")?,
+            latitude_step_degrees: degrees(fields, "Latitude Step")?,
             limits: fields.choice("limits", Limits::Default)?,
             method: fields.choice("interpolator", Method::Linear)?,
-            release: fields.release()?,
+            release: release(fields)?,
             largest_result: DEFAULT_LARGEST_RESULT,
         })
     };
@@ -83,7 +83,7 @@ fn run_routing(
     report: &Report,
 ) -> Result<Made, StepError> {
     let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
-    let release = fields.release()?;
+    let release = release(fields)?;
     let ocean = ocean::choose(job, data_file, fields)?;
     let raw = inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?;
     let parameters = routing::Parameters {
@@ -118,7 +118,7 @@ fn run_pft(
     let table = pft::Table::from_json(&text)
         .map_err(|error| StepError::Failed(format!("the table of vegetation: {error}")))?;
     let routing = inputs::latest(job, data_file, FileType::Routing, Step::Routing)?;
-    let parameters = pft::Parameters { table, release: fields.release()? };
+    let parameters = pft::Parameters { table, release: release(fields)? };
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = pft::run(&routing.dataset, &parameters, &progress).map_err(|error| about(&routing, &error))?;
     one(job, &routing, FileType::Pft, made)
@@ -148,10 +148,10 @@ fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<M
 /// The numerics of a step that follows by itself: those that its own message names, else those of the routing.
 fn following(job: &Job<'_>, fields: &Fields<'_>) -> Result<Release, StepError> {
     if fields.text("release").is_some() {
-        return fields.release();
+        return release(fields);
     }
     let routing = job.store.step(job.run.data_file, Step::Routing)?.parameters.unwrap_or_default();
-    Fields(&routing).release()
+    release(&Fields(&routing))
 }
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.

@@ -9,6 +9,8 @@
 //! a reason to repeat; nothing in a message is believed that the store knows better.
 
 mod handler;
+pub mod inputs;
+mod parameters;
 mod progress;
 mod steps;
 
@@ -20,6 +22,7 @@ use broker::Consumer;
 use service::{Context, Error};
 use tokio_util::sync::CancellationToken;
 
+pub use parameters::Fields;
 pub use progress::Report;
 pub use steps::{Job, Made, StepError, Steps};
 

@@ -2,25 +2,35 @@
 
 use dataset::Dataset;
 use store::{DataFile, Revision};
-use worker::{Job, StepError};
 use workflow::{FileType, Step};
 
+use crate::{Job, StepError};
+
 /// A loaded revision.
-pub(crate) struct Input {
-    pub(crate) dataset: Dataset,
-    pub(crate) revision: Revision,
+#[derive(Debug)]
+pub struct Input {
+    /// Its content.
+    pub dataset: Dataset,
+    /// Which it is.
+    pub revision: Revision,
     /// How to speak of it: "Topography of 'late_cretaceous.nc' (revision 3)".
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// The data file of the job.
-pub(crate) fn data_file(job: &Job<'_>) -> Result<DataFile, StepError> {
+///
+/// # Errors
+/// It has been deleted.
+pub fn data_file(job: &Job<'_>) -> Result<DataFile, StepError> {
     let found = job.store.data_file(job.run.data_file)?;
     found.ok_or_else(|| StepError::Failed("the data file has been deleted".into()))
 }
 
 /// The latest revision of `file_type`, which `maker` makes.
-pub(crate) fn latest(
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn latest(
     job: &Job<'_>,
     data_file: &DataFile,
     file_type: FileType,
@@ -39,7 +49,10 @@ pub(crate) fn latest(
 }
 
 /// The topography as it was uploaded.
-pub(crate) fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError> {
+///
+/// # Errors
+/// It is not there any more, or cannot be read.
+pub fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError> {
     let revisions = job.store.revisions(job.run.data_file)?;
     let first = revisions.into_iter().filter(|r| r.file_type == FileType::Raw).min_by_key(|r| r.revision);
     let first =
@@ -48,7 +61,10 @@ pub(crate) fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, Ste
 }
 
 /// Loads a revision.
-pub(crate) fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
+///
+/// # Errors
+/// Its file is missing or cannot be read.
+pub fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
     let name = format!(
         "{} of '{}' (revision {})",
         revision.file_type.title(),
