@@ -214,10 +214,12 @@ pub(crate) fn refresh(conn: &mut AnyConnection, data_file: DataFileId, step: Ste
 }
 
 /// Says why results made from `parents` are stale already: one of them has been succeeded by another revision of its
-/// type. Types among `outputs` do not count: a step that renews its own input (regrid) always supersedes it.
+/// type. Types among `outputs` do not count (a step that renews its own input, as regrid, always supersedes it), nor
+/// do those that are no inputs of `step` of which the latest counts: an ocean grid is chosen at each run.
 pub(crate) fn outdated(
     conn: &mut AnyConnection,
     data_file: DataFileId,
+    step: Step,
     parents: &[RevisionId],
     outputs: &[workflow::FileType],
 ) -> Result<Option<String>, Error> {
@@ -228,7 +230,7 @@ pub(crate) fn outdated(
             continue;
         };
         let Ok(file_type) = name.parse::<workflow::FileType>() else { continue };
-        if outputs.contains(&file_type) {
+        if outputs.contains(&file_type) || !step.inputs().contains(&file_type) {
             continue;
         }
         let latest =

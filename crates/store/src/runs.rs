@@ -282,7 +282,7 @@ impl Store {
         let replaced = rows::find(conn, run.run)?.and_then(|row| row.outdated);
         let stale = match replaced {
             Some(reason) => Some(reason),
-            None => rows::outdated(conn, run.data_file, parents, &types)?,
+            None => rows::outdated(conn, run.data_file, run.step, parents, &types)?,
         };
         let origin =
             Origin { run: Some(run.run), step: Some(run.step), parameters: Some(&run.parameters), parents };

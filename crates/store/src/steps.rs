@@ -389,7 +389,7 @@ impl EditRows<'_> {
             runs::parameters.eq(json::text(&parameters)?),
         );
         diesel::update(runs::table.find(run.to_string())).set(ended).execute(conn)?;
-        let stale = rows::outdated(conn, data_file, self.parents, &[self.new.file_type])?;
+        let stale = rows::outdated(conn, data_file, step, self.parents, &[self.new.file_type])?;
         let origin =
             Origin { run: Some(run), step: Some(step), parameters: Some(&parameters), parents: self.parents };
         let revision = self.insert(conn, &origin)?;

@@ -25,6 +25,19 @@ fn edit(store: &crate::Store, data_file: crate::DataFileId, step: Option<Step>, 
     }
 }
 
+on_both!(a_later_ocean_grid_says_nothing_about_a_chosen_one, |bench| {
+    let store = &bench.store;
+    let (_, id) = one_upload(store);
+    let grid = || store.add_revision(id, FileType::Coords, staged(store, "a grid"), Default::default());
+    let chosen = grid().unwrap();
+    grid().unwrap();
+    let run = store.request_step(request(id, Step::CalculateWeights)).unwrap();
+    let run = claimed(store, &task(id, Step::CalculateWeights, run.0));
+    let made = finish(store, &run, &[chosen.id]);
+    assert_eq!(made[0].parents, [chosen.id]);
+    assert_eq!(store.step(id, Step::CalculateWeights).unwrap().state, StepState::Done);
+});
+
 on_both!(a_request_is_run_state_and_message_at_once, |bench| {
     let store = &bench.store;
     let (owner, id) = one_upload(store);
