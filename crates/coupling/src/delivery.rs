@@ -84,7 +84,7 @@ impl Content {
                 out.write_all(bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
             }
             Self::Dataset(dataset) => dataset::write_to(dataset, out)
-                .map_err(|source| Error::Encode { path: path.to_owned(), source }),
+                .map_err(|source| Error::Encode { path: path.to_owned(), source: Box::new(source) }),
         }
     }
 }

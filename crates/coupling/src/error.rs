@@ -125,7 +125,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// Cells that great circles cannot bound.
-    #[error("the cells of the two grids cannot be overlapped: {0}")]
+    #[error("the cells of the two grids cannot be overlapped")]
     Mesh(#[from] crate::remap::Error),
     /// A file that could not be delivered.
     #[error("could not write {path}")]
@@ -149,6 +149,6 @@ pub enum Error {
         /// The file, as a path within the delivered tree.
         path: String,
         /// Why.
-        source: dataset::Error,
+        source: Box<dataset::Error>,
     },
 }

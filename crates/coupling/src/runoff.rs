@@ -84,8 +84,7 @@ impl Runoff {
         }
 
         let columns = atmosphere.size.columns;
-        let polar_repetition =
-            |a: usize| a % columns != 0 && (a < columns || a >= (atmosphere.size.rows() - 1) * columns);
+        let polar_repetition = |a: usize| atmosphere.is_polar(a / columns) && !a.is_multiple_of(columns);
         // Coastal cells that touch nothing but sea far from its coast wait for the nearest one too; the original
         // loses their run-off.
         let waits = |a: usize| match class[a] {
@@ -171,7 +170,7 @@ fn place_of(atmosphere: &Atmosphere, a: usize) -> Place {
 /// A place with what its distances need.
 struct Place {
     address: usize,
-    lon: f64,
+    lon_deg: f64,
     sin: f64,
     cos: f64,
     vector: Vector,
@@ -180,18 +179,14 @@ struct Place {
 impl Place {
     fn new(address: usize, (lon_deg, lat_deg): (f64, f64)) -> Self {
         let (sin, cos) = lat_deg.to_radians().sin_cos();
-        Self {
-            address,
-            lon: lon_deg.to_radians(),
-            sin,
-            cos,
-            vector: Vector::from_degrees((lon_deg, lat_deg)),
-        }
+        Self { address, lon_deg, sin, cos, vector: Vector::from_degrees((lon_deg, lat_deg)) }
     }
 
-    /// Great-circle distance, by the formula that decides between two cells that are equally near.
+    /// Great-circle distance, by the formula that decides between two cells that are equally near. Longitudes are
+    /// subtracted in degrees: that of cells on either side of a source then is the same to the last bit.
     fn distance_m(&self, other: &Self) -> f64 {
-        let cosine = self.sin * other.sin + self.cos * other.cos * (other.lon - self.lon).cos();
+        let cosine =
+            self.sin * other.sin + self.cos * other.cos * (other.lon_deg - self.lon_deg).to_radians().cos();
         RADIUS_M * cosine.clamp(-1.0, 1.0).acos()
     }
 }

@@ -17,7 +17,11 @@ use crate::remap::{Mesh, Moments, overlaps};
 ///
 /// # Errors
 /// [`Error::Mesh`] for cells that great circles cannot bound.
-pub fn fractions(atmosphere: &Atmosphere, outlines: &Outlines, sea: &Array2<bool>) -> Result<Links, Error> {
+pub(crate) fn fractions(
+    atmosphere: &Atmosphere,
+    outlines: &Outlines,
+    sea: &Array2<bool>,
+) -> Result<Links, Error> {
     let columns = atmosphere.size.columns;
     let cells: Vec<(usize, usize)> = sea.indexed_iter().filter(|(_, sea)| **sea).map(|(at, _)| at).collect();
     let ocean = mesh(cells.iter().map(|&(j, i)| outlines.outline(j, i)))?;
