@@ -64,8 +64,10 @@ impl Fluxes {
             // The northernmost row is one cell.
             kept(&fractions, if a < columns { 0 } else { a })
         }));
-        let fraction: Vec<f64> =
-            (0..to_atmosphere.destinations()).map(|a| to_atmosphere.weights_of(a).iter().sum()).collect();
+        // From zero, not by `sum`, whose nothing is -0 and would be written so.
+        let fraction: Vec<f64> = (0..to_atmosphere.destinations())
+            .map(|a| to_atmosphere.weights_of(a).iter().fold(0.0, |sum, weight| sum + weight))
+            .collect();
         normalise_means(&mut to_atmosphere);
 
         let shares = fractions.transposed(shape.0 * shape.1, |o, a, overlap| {

@@ -1,6 +1,6 @@
 //! Outlines of the ocean cells as the overlaps see them: eight points, corners and middles of edges.
 
-use grid::Overlap;
+use grid::{Fold, Overlap, Topology};
 
 use crate::Mode;
 use crate::angle::close;
@@ -16,7 +16,7 @@ pub struct Outlines {
     /// Longitudes and latitudes of T, U, V, F points, the repeated ones copied from those that they repeat.
     points: [grid::Points; 4],
     mode: Mode,
-    overlap: Overlap,
+    topology: Topology,
     /// Smallest latitude of all points: the southern edge of the first row.
     southernmost_deg: f64,
     /// Range of the longitudes of all outlines.
@@ -38,7 +38,7 @@ impl Outlines {
         let mut outlines = Self {
             points,
             mode: ocean.mode,
-            overlap: ocean.topology.overlap,
+            topology: ocean.topology,
             southernmost_deg,
             range_deg: (f64::NEG_INFINITY, f64::INFINITY),
             atmosphere_range_deg,
@@ -59,7 +59,7 @@ impl Outlines {
     fn raw(&self, j: usize, i: usize) -> Outline {
         let [t, u, v, f] = &self.points;
         let nx = t.lon_deg.ncols();
-        let west = match (i, self.overlap, self.mode) {
+        let west = match (i, self.topology.overlap, self.mode) {
             (0, Overlap::None, _) => nx - 1,
             // The original takes the column that the first one repeats for its western neighbour; the first
             // column is repeated, and only the documentation of its corners shows it.
@@ -87,7 +87,19 @@ impl Outlines {
             [f.at(j - 1, i), v.at(j - 1, i), f.at(j - 1, west)]
         };
         outline[4..7].copy_from_slice(&south);
+        if self.is_pivot(j, i) {
+            // The northern half of a cell around a grid pole is its southern half: the outline would go around twice.
+            let east = outline[3];
+            outline[..3].fill(east);
+        }
         outline
+    }
+
+    /// True for the cells that a fold at T points maps onto themselves.
+    fn is_pivot(&self, j: usize, i: usize) -> bool {
+        let (ny, nx) = self.points[0].lon_deg.dim();
+        let first = if self.topology.overlap == Overlap::TwoColumns { 1 } else { 0 };
+        self.topology.fold == Fold::TPivot && j + 2 == ny && (i == first || 2 * i == nx)
     }
 
     /// The outline of the cell in row `j` and column `i`.

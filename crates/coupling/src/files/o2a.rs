@@ -49,7 +49,7 @@ pub fn o2a(outcome: &Outcome) -> Dataset {
     let largest = single(&|a| links.weights_of(a).iter().copied().fold(0.0, f64::max));
     f32s(&mut file, "Weights_Max1", YX, largest, named("Oce -> Atm max weights"));
     i32s(&mut file, "Neighbors1", YX, whole(&|a| links.count(a) as i32), named("Oce -> Atm Neighbors"));
-    let sum = single(&|a| links.weights_of(a).iter().sum());
+    let sum = single(&|a| links.weights_of(a).iter().fold(0.0, |sum, weight| sum + weight));
     f32s(&mut file, "Weights_Sum1", YX, sum, named("Oce -> Atm sum weights"));
     i32s(&mut file, "Mask", YX, whole(&|_| 1), named("Oce -> Atm mask"));
     f32s(&mut file, "OceMask", YX, single(&|a| fraction[a]), named("Oce ->Atm OceMask"));

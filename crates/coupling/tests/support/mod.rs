@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod made;
+
 use std::path::{Path, PathBuf};
 
 use coupling::Input;

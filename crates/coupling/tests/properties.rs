@@ -1,0 +1,281 @@
+//! What holds on any grid pair, whatever the continents. Inputs are made here: nothing but a clone is needed.
+
+mod support;
+
+use coupling::runoff::Served;
+use coupling::{AtmosphereSize, Geometry, InlandRunoff, Mode, Options, Outcome, Sources};
+use dataset::Dataset;
+use grid::{Fold, Overlap};
+use support::made::{Files, array, f_pivot, regular, t_pivot};
+
+/// Conservation and row sums: some roundings.
+const ROUNDING: f64 = 1e-13;
+
+fn grids() -> Vec<(&'static str, Dataset)> {
+    vec![
+        ("F pivot", f_pivot(62, 51)),
+        ("T pivot", t_pivot(62, 51)),
+        ("regular", regular(90, 45, Overlap::None)),
+        ("regular, two columns repeated", regular(60, 40, Overlap::TwoColumns)),
+    ]
+}
+
+fn small(size: &str) -> Options {
+    Options { atmosphere: size.parse().expect("a size"), ..Options::default() }
+}
+
+fn run(files: &Files, options: &Options) -> Outcome {
+    let input = files.read().expect("good inputs");
+    coupling::run(&input, options, &mut |_| {}).expect("a result")
+}
+
+/// Every combination of grid, atmosphere and edges of cells.
+fn each(check: impl Fn(&str, &Outcome)) {
+    for (name, coordinates) in grids() {
+        let files = Files::planet(coordinates);
+        for (size, geometry) in
+            [("32x24", Geometry::Legacy), ("33x25", Geometry::Spherical), ("72x46", Geometry::Legacy)]
+        {
+            let outcome = run(&files, &Options { geometry, ..small(size) });
+            check(&format!("{name}, LMDZ {size}, {geometry:?}"), &outcome);
+        }
+    }
+}
+
+#[test]
+fn a_constant_stays_constant_on_the_atmosphere() {
+    each(|name, outcome| {
+        let sums = outcome.figures.to_atmosphere.row_sums;
+        assert!((sums.min - 1.0).abs() < ROUNDING && (sums.max - 1.0).abs() < ROUNDING, "{name}: {sums:?}");
+    });
+}
+
+#[test]
+fn every_source_is_conserved() {
+    each(|name, outcome| {
+        let figures = &outcome.figures;
+        assert!(figures.to_ocean.conservation < ROUNDING, "{name}: {}", figures.to_ocean.conservation);
+        assert!(figures.runoff.conservation < ROUNDING, "{name}: {}", figures.runoff.conservation);
+        assert!(figures.calving.conservation < ROUNDING, "{name}: {}", figures.calving.conservation);
+        assert_eq!(figures.runoff.coast_lost, 0, "{name}");
+    });
+}
+
+#[test]
+fn fractions_are_fractions() {
+    each(|name, outcome| {
+        let worst =
+            outcome.fluxes.fraction.iter().fold((1.0_f64, 0.0_f64), |w, f| (w.0.min(*f), w.1.max(*f)));
+        assert!(worst.0 >= 0.0 && worst.1 < 1.0 + 1e-9, "{name}: {worst:?}");
+        // No sea is left out, and none counted twice.
+        let (cells, seen) = (outcome.figures.ocean.area_m2, outcome.figures.ocean.area_seen_m2);
+        assert!((seen / cells - 1.0).abs() < 0.02, "{name}: {seen} of {cells}");
+    });
+}
+
+#[test]
+fn all_sea_is_served_and_repeated_cells_like_those_they_repeat() {
+    each(|name, outcome| {
+        assert_eq!(outcome.figures.ocean.uncovered_sea_cells, 0, "{name}");
+        let fluxes = &outcome.fluxes;
+        let sources = coupling::fold::sources(outcome.ocean.shape(), outcome.ocean.topology);
+        for (o, &source) in sources.iter().enumerate() {
+            for links in [&fluxes.to_ocean, &outcome.calving.links] {
+                assert!(links.row(o).eq(links.row(source)), "{name}: cell {o}");
+            }
+        }
+        let repeated = outcome.figures.ocean.repeated_sea_cells > 0;
+        assert_eq!(repeated, outcome.ocean.topology.overlap == Overlap::TwoColumns, "{name}");
+    });
+}
+
+#[test]
+fn where_all_is_sea_cells_of_the_atmosphere_are_full() {
+    for (name, coordinates) in grids() {
+        let files = Files::with_depths(coordinates, |_, lat| if lat < -70.0 { -100.0 } else { 4000.0 });
+        for geometry in [Geometry::Legacy, Geometry::Spherical] {
+            let outcome = run(&files, &Options { geometry, ..small("32x24") });
+            let grid = &outcome.atmosphere;
+            for (a, &fraction) in outcome.fluxes.fraction.iter().enumerate() {
+                if grid.lat_deg[a / grid.size.columns] > -50.0 {
+                    assert!((fraction - 1.0).abs() < 1e-9, "{name} {geometry:?}: {fraction} of cell {a}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_grid_on_both_sides_gives_the_identity() {
+    // Cells between the poles are those of LMDZ 24x20.
+    let mut coordinates = regular(24, 20, Overlap::None);
+    for variable in &mut coordinates.variables {
+        if let dataset::Values::F64(values) = &mut variable.values {
+            if variable.name.starts_with("glam") {
+                values.mapv_inplace(|lon| lon - 7.5);
+            } else if variable.name.starts_with("gphi") {
+                values.mapv_inplace(|lat| lat - 4.5);
+            }
+        }
+    }
+    let files = Files::with_depths(coordinates, |_, lat| if lat < -60.0 { -100.0 } else { 4000.0 });
+    for geometry in [Geometry::Legacy, Geometry::Spherical] {
+        let outcome = run(&files, &Options { geometry, ..small("24x20") });
+        for a in 24..24 * 16 {
+            let largest = outcome.fluxes.to_atmosphere.row(a).max_by(|x, y| x.1.total_cmp(&y.1));
+            let (ocean, weight) = largest.expect("sea");
+            assert_eq!((ocean / 24, ocean % 24), (20 - a as u32 / 24, a as u32 % 24), "{geometry:?}");
+            assert!((weight - 1.0).abs() < 1e-8, "{geometry:?}: {weight}");
+        }
+    }
+}
+
+#[test]
+fn both_kinds_of_edges_agree_on_fine_cells() {
+    let files = Files::planet(f_pivot(182, 149));
+    let of = |geometry| run(&files, &Options { geometry, ..Options::default() });
+    let (plane, sphere) = (of(Geometry::Legacy), of(Geometry::Spherical));
+    let pairs = plane.fluxes.fraction.iter().zip(&sphere.fluxes.fraction);
+    let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(worst > 0.0 && worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn run_off_goes_where_the_option_says() {
+    let files = Files::planet(f_pivot(62, 51));
+    let with =
+        |inland_runoff| run(&files, &Options { inland_runoff, runoff_reach_m: 700_000.0, ..small("72x46") });
+    let (drop, nearest, spread) =
+        (with(InlandRunoff::Drop), with(InlandRunoff::NearestCoast), with(InlandRunoff::Spread));
+    let lost = drop.figures.runoff.land_lost;
+    assert!(lost > 0 && lost < drop.figures.runoff.land_sources);
+    assert!(
+        drop.findings
+            .iter()
+            .any(|f| f.code == "land-without-outlet" && f.message.contains(&lost.to_string()))
+    );
+    assert_eq!(spread.figures.runoff.land_lost, lost, "spreading reaches no farther");
+    assert!(spread.figures.runoff.links > drop.figures.runoff.links);
+    assert_eq!(nearest.figures.runoff.land_lost, 0);
+    assert!(!nearest.findings.iter().any(|f| f.code == "land-without-outlet"));
+    for outcome in [&drop, &nearest, &spread] {
+        assert!(outcome.figures.runoff.conservation < ROUNDING);
+    }
+    // Slow but obvious: the nearest coastal cell of every land cell.
+    let (lon, lat) = (array(&files.coordinates, "glamt"), array(&files.coordinates, "gphit"));
+    let distance = |a: usize, at: (usize, usize)| {
+        let (grid, columns) = (&nearest.atmosphere, nearest.atmosphere.size.columns);
+        grid::sphere::distance_m((grid.lon_deg[a % columns], grid.lat_deg[a / columns]), (lon[at], lat[at]))
+    };
+    let coast: Vec<(usize, usize)> =
+        nearest.runoff.coastal.indexed_iter().filter(|(_, coast)| **coast).map(|(at, _)| at).collect();
+    let mut checked = 0;
+    for (o, a, _) in nearest.runoff.links.iter() {
+        let a = a as usize;
+        if nearest.runoff.served[a] == Served::Nearest {
+            let here = distance(a, (o / 62, o % 62));
+            let least = coast.iter().map(|&at| distance(a, at)).fold(f64::INFINITY, f64::min);
+            assert!(here <= least + 1e-3, "{here} against {least}");
+            checked += 1;
+        }
+    }
+    assert!(checked > lost);
+}
+
+#[test]
+fn closed_seas_receive_calving_unless_told_not_to() {
+    let files = Files::planet(f_pivot(62, 51));
+    let with = |calving_nomed, mode| run(&files, &Options { calving_nomed, mode, ..small("32x24") });
+    let (all, open) = (with(true, Mode::Corrected), with(false, Mode::Corrected));
+    let cells = |outcome: &Outcome| outcome.figures.calving.bands.iter().map(|b| b.cells).sum::<usize>();
+    let enclosed = all.ocean.enclosed_sea_cells();
+    assert!(enclosed > 0);
+    assert_eq!(cells(&all) - cells(&open), enclosed);
+    assert!(open.figures.calving.conservation < ROUNDING);
+    assert_eq!(cells(&with(false, Mode::Legacy)), cells(&all), "the original's masks are the same");
+    assert!(all.findings.iter().any(|f| f.code == "enclosed-seas"));
+}
+
+#[test]
+fn the_archive_is_the_same_for_any_number_of_threads() {
+    let files = Files::planet(f_pivot(62, 51));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("input.nc");
+    dataset::write(&files.coordinates, &path).expect("an input");
+    let sources = Sources { coordinates: &path, bathymetry: &path, basins: &path };
+    let archive = |threads, geometry| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let outcome = run(&files, &Options { geometry, ..small("72x46") });
+            let mut bytes = Vec::new();
+            outcome.write_archive(&sources, &mut bytes, &mut |_| {}).expect("an archive");
+            bytes
+        })
+    };
+    for geometry in [Geometry::Legacy, Geometry::Spherical] {
+        let one = archive(1, geometry);
+        assert!(one == archive(2, geometry) && one == archive(5, geometry), "{geometry:?}");
+    }
+}
+
+#[test]
+fn folder_and_archive_hold_the_same_tree() {
+    let files = Files::planet(f_pivot(62, 51));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("input.nc");
+    dataset::write(&files.coordinates, &input).expect("an input");
+    let sources = Sources { coordinates: &input, bathymetry: &input, basins: &input };
+    let outcome = run(&files, &Options { name: "test".to_owned(), ..small("144x142") });
+    let tree = folder.path().join("tree");
+    outcome.write_tree(&sources, &tree, &mut |_| {}).expect("a tree");
+    let (mut bytes, mut told) = (Vec::new(), Vec::new());
+    outcome.write_archive(&sources, &mut bytes, &mut |path| told.push(path.to_owned())).expect("an archive");
+
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
+    let mut paths = Vec::new();
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).expect("a file");
+        assert!(content == std::fs::read(tree.join(&path)).expect("the same file"), "{path}");
+        paths.push(path);
+    }
+    assert_eq!(paths, told);
+    assert_eq!(paths[..2], ["maps.nc", "README.txt"]);
+    let expected = "IGCM/CPL/IPSLCM6/PALEORCA2.testxLMD144142/rmp_torc_to_tlmd_MOSAIC.nc";
+    assert!(paths.iter().any(|path| path == expected), "{paths:?}");
+    let inputs = ["coordinates.nc", "bathy_meter.nc", "subbasins.nc"];
+    assert!(inputs.iter().all(|name| paths.contains(&format!("DOMSK/PALEORCA2.test/{name}"))));
+    let coupler = dataset::read(tree.join("IGCM/CPL/IPSLCM6/PALEORCA2.testxLMD144142/masks.nc"));
+    let coupler = coupler.expect("a file");
+    assert_eq!(coupler.attributes.text("Model"), Some("LMDZ 144x143"));
+    assert_eq!(coupler.dimension("jpja").map(|d| d.len), Some(143));
+}
+
+/// The masks of the coupler leave out what is repeated, also of a fold at T points, and the first row.
+#[test]
+fn the_coupler_sees_every_cell_once() {
+    for (name, coordinates) in grids() {
+        let outcome = run(&Files::planet(coordinates), &small("32x24"));
+        let masks = coupling::files::coupler::masks(&outcome);
+        let land = array(&masks, "torc.msk");
+        let unique = outcome.fluxes.unique_sea.mapv(|sea| if sea { 0.0 } else { 1.0 });
+        assert_eq!(land, unique, "{name}");
+        assert_eq!(array(&masks, "oint.msk"), land, "{name}");
+        if outcome.ocean.topology.fold == Fold::TPivot {
+            assert!(land.row(land.nrows() - 2).iter().skip(32).all(|&land| land == 1.0));
+        }
+    }
+}
+
+#[test]
+fn lmdz_of_ipsl_cm6_works_out_of_the_box() {
+    let files = Files::planet(f_pivot(182, 149));
+    let outcome = run(&files, &Options { atmosphere: AtmosphereSize::LMDZ_144X142, ..Options::default() });
+    let figures = &outcome.figures;
+    assert_eq!((figures.atmosphere.columns, figures.atmosphere.rows), (144, 143));
+    assert!(figures.to_ocean.conservation < ROUNDING);
+    assert!((figures.ocean.area_seen_m2 / figures.ocean.area_m2 - 1.0).abs() < 2e-3);
+    assert_eq!(figures.ocean.uncovered_sea_cells, 0);
+}
