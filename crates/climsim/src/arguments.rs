@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use boundary::Release;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use coupling::{AtmosphereSize, Geometry, InlandRunoff};
 
 /// Climate Simulation Platform: from one topography to the boundary conditions of the IPSL model.
 #[derive(Debug, Parser)]
@@ -41,7 +42,11 @@ pub(crate) enum Command {
     OceanGrid(OceanGrid),
     /// Compute interpolation weights between the grids of two files.
     RemapWeights(RemapWeights),
-    /// Compute everything that needs no hand: routing, then PFT, heat flow, ahmcoef and sub-basins.
+    /// Compute masks and ocean-atmosphere coupling weights: the files of OASIS and LMDZ, in a folder.
+    Weights(Weights),
+    /// Compare two results of `weights` file by file; fails when they differ.
+    WeightsCompare(WeightsCompare),
+    /// Compute everything that needs no hand: routing, then PFT, heat flow, ahmcoef, sub-basins and coupling weights.
     Pipeline(Pipeline),
     /// Manage accounts.
     #[command(subcommand)]
@@ -258,6 +263,79 @@ pub(crate) enum Norm {
     Destarea,
     /// The part of it that is covered.
     Fracarea,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Weights {
+    /// The bathymetry on the ocean grid.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bathy: PathBuf,
+    /// The NEMO coordinates of the ocean grid, with the whole C grid (`climsim ocean-grid` makes one).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coordinates: PathBuf,
+    /// The masks of the sub-basins.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) subbasins: PathBuf,
+    /// The folder for the files (made if missing).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// LMDZ grid: columns by intervals between the poles, such as 96x95 (IPSLCM5A2) or 144x142 (IPSLCM6).
+    #[arg(long, value_name = "NxM", default_value_t = AtmosphereSize::default())]
+    pub(crate) atmosphere: AtmosphereSize,
+    /// Name of the simulation in the names of files, up to 15 characters without x.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Reproduce the original's numbers, its slips included.
+    #[arg(long)]
+    pub(crate) legacy: bool,
+    /// Edges of cells: legacy (straight in a plane around each cell, as the original) or spherical (great circles).
+    #[arg(long, value_name = "GEOMETRY", default_value = "legacy")]
+    pub(crate) geometry: Geometry,
+    /// Run-off of land far from the coast: drop (left to the rivers of the land model), nearest-coast, or spread.
+    #[arg(long, value_name = "WHAT", default_value = "drop")]
+    pub(crate) inland_runoff: InlandRunoff,
+    /// How far from the coast land drains to it, in kilometres.
+    #[arg(long, value_name = "KM", default_value_t = 400.0)]
+    pub(crate) dist_max: f64,
+    /// How far run-off is spread along the coast, in kilometres, where it is.
+    #[arg(long, value_name = "KM", default_value_t = 500.0)]
+    pub(crate) dist_max_voisin: f64,
+    /// Limits of the bands of latitude for the calving, south to north.
+    #[arg(
+        long,
+        value_name = "LAT,LAT,...",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        default_values_t = [-90.0, -55.0, 40.0, 90.0]
+    )]
+    pub(crate) ylimits: Vec<f64>,
+    /// Seas that receive no calving; may be given several times.
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) calving: Vec<CalvingSwitch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CalvingSwitch {
+    /// None into seas without a connection to the largest one (l_calving_nomed = n).
+    NoClosedSeas,
+    /// None into the Atlantic north of the first band (l_calving_noatl = y).
+    NoAtlantic,
+    /// None into the Pacific north of the first band (l_calving_nopac = y).
+    NoPacific,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WeightsCompare {
+    /// A folder or tar.gz of weights.
+    pub(crate) a: PathBuf,
+    /// Another.
+    pub(crate) b: PathBuf,
+    /// How far values may differ, relative to the larger of the two.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0)]
+    pub(crate) tolerance: f64,
+    /// Compare values only, no attributes.
+    #[arg(long)]
+    pub(crate) values_only: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod regrid;
 mod remap_weights;
 mod routing;
 mod serve;
+mod weights;
 
 use std::mem::ManuallyDrop;
 
@@ -33,6 +34,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Passages(arguments) => labels::passages(&arguments),
         Command::OceanGrid(arguments) => ocean_grid::run(&arguments),
         Command::RemapWeights(arguments) => remap_weights::run(&arguments),
+        Command::Weights(arguments) => weights::run(&arguments),
+        Command::WeightsCompare(arguments) => weights::run_compare(&arguments),
         Command::Pipeline(arguments) => pipeline::run(&arguments),
         Command::User(command) => instance::user(&command),
         Command::InitDb(arguments) => instance::init_db(&arguments),

@@ -6,6 +6,7 @@
 use boundary::Release;
 use boundary::pft::{Band, TYPES, Table};
 use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method, target_count};
+use coupling::Options;
 use dataset::Header;
 use serde_json::{Map, Value};
 use web::{Error, Fields};
@@ -15,6 +16,8 @@ use workflow::Step;
 const FINEST_STEP_DEGREES: f64 = 0.05;
 /// The coarsest.
 const COARSEST_STEP_DEGREES: f64 = 90.0;
+/// No two places are farther apart.
+const HALF_WAY_ROUND_KM: f64 = 20_100.0;
 
 /// What a form is checked against.
 #[derive(Debug, Default)]
@@ -29,8 +32,8 @@ pub struct Situation {
     pub has_bathy: bool,
     /// The sub-basins are there.
     pub has_sub_basins: bool,
-    /// Any ocean grid is stored, or one comes with this form.
-    pub has_ocean_grid: bool,
+    /// The numbers of the stored ocean grids.
+    pub ocean_grids: Vec<i32>,
     /// An uploaded ocean grid is stored, or one comes with this form.
     pub has_own_grid: bool,
 }
@@ -144,9 +147,7 @@ fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
             body.insert("data".into(), table.to_json().into());
         }
         Err(error) => {
-            let mut characters = error.chars();
-            let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-            fields.error("data", format!("{first}{}.", characters.as_str()));
+            fields.error("data", format!("{}.", capitalised(&error)));
         }
     }
     add_release(&mut body, release);
@@ -179,21 +180,98 @@ fn table_of_cells(fields: &mut Fields) -> Result<Table, String> {
     Table::new(bands).map_err(|error| error.to_string())
 }
 
+/// The coupling weights; see the worker for what each field means. What is as it is by default is not written: the body
+/// then is that of the contract, which any mosaic worker understands.
 fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
-    let engine = fields.choice("engine", Engine::Mosaic);
     if !situation.has_bathy {
         fields.error("engine", "There is no bathymetry yet: run the routing first.");
     } else if !situation.has_sub_basins {
         fields.error("engine", "There are no sub-basins yet: make them first.");
-    } else if !situation.has_ocean_grid {
-        fields.error("file", "Choose the file with the coordinates of the ocean grid.");
     }
+    let default = Options::default();
     let mut body = Map::new();
-    // Without it the body is that of the contract, which any mosaic worker understands.
-    if engine != Engine::Mosaic {
-        body.insert("engine".into(), engine.as_str().into());
+    let mut keep = |name: &str, value: String, default: String| {
+        if value != default {
+            body.insert(name.into(), value.into());
+        }
+    };
+    let engine = fields.choice("engine", Engine::Mosaic);
+    keep("engine", engine.as_str().into(), Engine::Mosaic.as_str().into());
+    if given(fields, "atmosphere").is_some() {
+        let size = fields.choice("atmosphere", default.atmosphere);
+        keep("atmosphere", size.to_string(), String::new());
+    }
+    if let Some(grid) = given(fields, "ocean_grid").filter(|grid| grid != "bathymetry") {
+        let stored = grid.parse().is_ok_and(|number: i32| situation.ocean_grids.contains(&number));
+        match grid.as_str() {
+            "upload" => fields.error("file", "Choose the file with the coordinates of the ocean grid."),
+            "generated" => keep("ocean_grid", grid, String::new()),
+            _ if stored => keep("ocean_grid", grid, String::new()),
+            _ => fields.error("ocean_grid", "There is no such ocean grid: choose one of the list."),
+        }
+    }
+    let mode = fields.choice("computation", default.mode);
+    keep("computation", mode.to_string(), default.mode.to_string());
+    let geometry = fields.choice("geometry", default.geometry);
+    keep("geometry", geometry.as_str().into(), default.geometry.as_str().into());
+    let inland = fields.choice("inland_runoff", default.inland_runoff);
+    keep("inland_runoff", inland.as_str().into(), default.inland_runoff.as_str().into());
+    for (name, default_m) in
+        [("dist_max_km", default.runoff_reach_m), ("dist_max_voisin_km", default.runoff_spread_m)]
+    {
+        if given(fields, name).is_some() {
+            let km = fields.number(name, 0.0, HALF_WAY_ROUND_KM);
+            keep(name, km.to_string(), (default_m / 1000.0).to_string());
+        }
+    }
+    if let Some(text) = given(fields, "ylimits") {
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+        match numbers.map(|limits| Options { calving_limits_deg: limits, ..Options::default() }.checked()) {
+            Ok(Ok(options)) => keep(
+                "ylimits",
+                latitudes(&options.calving_limits_deg),
+                latitudes(&default.calving_limits_deg),
+            ),
+            Ok(Err(error)) => fields.error("ylimits", format!("{error}.")),
+            Err(_) => fields.error(
+                "ylimits",
+                format!(
+                    "'{text}' are no latitudes: write them from south to north, such as -90, -55, 40, 90."
+                ),
+            ),
+        }
+    }
+    for (name, default) in [
+        ("l_calving_nomed", default.calving_nomed),
+        ("l_calving_noatl", default.calving_noatl),
+        ("l_calving_nopac", default.calving_nopac),
+    ] {
+        let default = if default { Switch::Yes } else { Switch::No };
+        let chosen = fields.choice(name, default);
+        keep(name, chosen.as_str().into(), default.as_str().into());
+    }
+    if let Some(name) = given(fields, "name") {
+        match (Options { name: name.clone(), ..Options::default() }).checked() {
+            Ok(_) => keep("name", name, String::new()),
+            Err(error) => fields.error("name", format!("{}.", capitalised(&error.to_string()))),
+        }
     }
     body
+}
+
+/// A field that was filled in.
+fn given(fields: &mut Fields, name: &'static str) -> Option<String> {
+    fields.optional(name).filter(|text| !text.is_empty())
+}
+
+/// Latitudes as `run.def` has them.
+pub(crate) fn latitudes(degrees: &[f64]) -> String {
+    degrees.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect()
 }
 
 fn need_coordinates(fields: &mut Fields, situation: &Situation) {
@@ -239,6 +317,15 @@ pub enum Engine {
     Mosaix,
 }
 
+/// A switch of `run.def`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// `y`
+    Yes,
+    /// `n`
+    No,
+}
+
 macro_rules! words {
     ($name:ident, $what:literal, $($variant:ident = $word:literal),+) => {
         impl $name {
@@ -263,6 +350,7 @@ macro_rules! words {
 words!(OceanGrid, "ocean grid", Default = "default", Custom = "custom");
 words!(Base, "topography", Latest = "latest", Uploaded = "uploaded");
 words!(Engine, "target model", Mosaic = "mosaic", Mosaix = "mosaix");
+words!(Switch, "switch", Yes = "y", No = "n");
 
 #[cfg(test)]
 mod tests {
@@ -331,6 +419,79 @@ mod tests {
         pairs.push(("lat".to_owned(), String::new()));
         let body = body(Step::Pft, &mut Fields::new(pairs), &ready()).unwrap();
         assert_eq!(body["data"], table.to_json());
+    }
+
+    fn ready_for_weights() -> Situation {
+        Situation { has_sub_basins: true, ocean_grids: vec![4], ..ready() }
+    }
+
+    #[test]
+    fn weights_by_default_are_the_message_of_the_contract() {
+        let mut form = fields(&[
+            ("engine", "mosaic"),
+            ("atmosphere", ""),
+            ("ocean_grid", "bathymetry"),
+            ("computation", "corrected"),
+            ("geometry", "legacy"),
+            ("inland_runoff", "drop"),
+            ("dist_max_km", "400"),
+            ("dist_max_voisin_km", "500.0"),
+            ("ylimits", "-90,-55, 40,90"),
+            ("l_calving_nomed", "y"),
+            ("l_calving_noatl", "n"),
+            ("l_calving_nopac", "n"),
+            ("name", ""),
+        ]);
+        assert_eq!(body(Step::CalculateWeights, &mut form, &ready_for_weights()).unwrap(), Map::new());
+    }
+
+    #[test]
+    fn weights_carry_what_was_chosen() {
+        let mut form = fields(&[
+            ("engine", "mosaix"),
+            ("atmosphere", "72x45"),
+            ("ocean_grid", "4"),
+            ("computation", "legacy"),
+            ("inland_runoff", "nearest-coast"),
+            ("dist_max_km", "250"),
+            ("ylimits", "-90, 0, 90"),
+            ("l_calving_noatl", "y"),
+            ("name", "try1"),
+        ]);
+        let body = body(Step::CalculateWeights, &mut form, &ready_for_weights()).unwrap();
+        let text = serde_json::to_string(&body).unwrap();
+        assert_eq!(
+            text,
+            r#"{"engine":"mosaix","atmosphere":"72x45","ocean_grid":"4","computation":"legacy","inland_runoff":"nearest-coast","dist_max_km":"250","ylimits":"-90, 0, 90","l_calving_noatl":"y","name":"try1"}"#
+        );
+    }
+
+    #[test]
+    fn weights_that_cannot_be_computed_are_refused_field_by_field() {
+        for (field, value) in [
+            ("engine", "moussaka"),
+            ("atmosphere", "96"),
+            ("ocean_grid", "5"),
+            ("computation", "wrong"),
+            ("geometry", "flat"),
+            ("inland_runoff", "anywhere"),
+            ("dist_max_km", "-1"),
+            ("ylimits", "90, -90"),
+            ("ylimits", "north"),
+            ("l_calving_nopac", "maybe"),
+            ("name", "x"),
+            ("name", "../../etc"),
+        ] {
+            let error = body(Step::CalculateWeights, &mut fields(&[(field, value)]), &ready_for_weights());
+            let error = error.unwrap_err();
+            assert_eq!(error.fields[0].field, field, "{value}");
+        }
+        let upload =
+            body(Step::CalculateWeights, &mut fields(&[("ocean_grid", "upload")]), &ready_for_weights());
+        assert_eq!(upload.unwrap_err().fields[0].field, "file");
+        for situation in [Situation::default(), ready()] {
+            assert!(body(Step::CalculateWeights, &mut fields(&[]), &situation).is_err());
+        }
     }
 
     #[test]

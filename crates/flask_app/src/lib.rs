@@ -8,6 +8,7 @@
 //! anybody but its owner.
 
 pub mod api;
+mod archive;
 pub mod field;
 pub mod forms;
 mod live;

@@ -47,6 +47,12 @@ impl Fields {
         self.raw(name).map(|value| value.trim().to_owned())
     }
 
+    /// Gives a field another value than was typed.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.values.retain(|(known, _)| known != name);
+        self.values.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The value exactly as typed (passwords).
     pub fn verbatim(&mut self, name: &'static str) -> String {
         self.known.insert(name);

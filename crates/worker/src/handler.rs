@@ -207,7 +207,7 @@ impl Worker {
 #[async_trait]
 impl Handler for Worker {
     async fn handle(&self, delivery: Delivery) -> Outcome {
-        let message = delivery.message;
+        let message = delivery.message.with_target();
         if message.schema > SCHEMA {
             // A newer worker may take it; this one does not know what it means.
             return Outcome::Retry { after: Duration::from_secs(5) };

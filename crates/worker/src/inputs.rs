@@ -80,6 +80,10 @@ pub fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<I
     }
     match dataset::read(&path) {
         Ok(dataset) => Ok(Input { dataset, revision, name }),
-        Err(error) => Err(StepError::Failed(format!("{name} cannot be read: {error}"))),
+        Err(error @ dataset::Error::Io { .. }) => {
+            Err(StepError::Failed(format!("{name} cannot be read: {error}")))
+        }
+        // In the modeller's words, not by the name that the file has in the instance folder.
+        Err(error) => Err(StepError::Failed(error.renamed(&name).to_string())),
     }
 }

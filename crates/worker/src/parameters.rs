@@ -37,9 +37,8 @@ impl Fields<'_> {
     /// It is missing or no number.
     pub fn number(&self, name: &str, what: &str) -> Result<f64, StepError> {
         let text = self.required(name, what)?;
-        text.parse().map_err(|_| {
-            StepError::Failed(format!("'{name}' is '{text}', which is no number: {what}"))
-        })
+        text.parse()
+            .map_err(|_| StepError::Failed(format!("'{name}' is '{text}', which is no number: {what}")))
     }
 
     /// One of a few words; absent is `default`.

@@ -155,6 +155,15 @@ impl Message {
         self.body.get("id").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok())
     }
 
+    /// The message with the target model in its body: the release of 2023 names it in the routing key
+    /// (`preprocessing.calculate_weights.mosaix`), and parameters are what is stored and taken again.
+    pub fn with_target(mut self) -> Self {
+        if self.key.ends_with(".mosaix") && !self.body.contains_key("engine") {
+            self.body.insert("engine".into(), "mosaix".into());
+        }
+        self
+    }
+
     /// True when the body asks for a re-run (`invalidated` is `yes` or `y`, in any case).
     pub fn is_rerun(&self) -> bool {
         self.flag("invalidated", &["yes", "y"])

@@ -29,9 +29,13 @@ async fn serve(config: Config) -> Result<()> {
 
     let relay = tokio::spawn(service::relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
     let dispatcher = tokio::spawn(message_dispatcher::run(context.bus.clone(), stop.clone()));
-    let worker = tokio::spawn({
+    let numerics = tokio::spawn({
         let (context, stop) = (context.clone(), stop.clone());
         async move { python_worker::run(&context, stop).await }
+    });
+    let weights = tokio::spawn({
+        let (context, stop) = (context.clone(), stop.clone());
+        async move { mosaic_worker::run(&context, stop).await }
     });
 
     let pages = flask_app::bind(flask_app::Context::of(&context)?, stop.clone())?;
@@ -45,7 +49,8 @@ async fn serve(config: Config) -> Result<()> {
     let served = pages.serve().await;
 
     stop.cancel();
-    worker.await.context("the worker ended unexpectedly")??;
+    numerics.await.context("the worker of the numerics ended unexpectedly")??;
+    weights.await.context("the worker of the weights ended unexpectedly")??;
     dispatcher.await.context("the dispatcher ended unexpectedly")?;
     relay.await.context("the relay ended unexpectedly")?;
     served

@@ -16,8 +16,9 @@ use super::answer::{Part, View, gzip};
 use super::descriptor::{Choice, Descriptor, describe};
 use super::geometry::Hints;
 use super::slice::Window;
-use super::source::{Difference, Slabs};
+use super::source::{Difference, Opened, Slabs};
 use crate::api::Problem;
+use crate::archive;
 use crate::pages::unreadable;
 use crate::routes::get;
 
@@ -207,13 +208,17 @@ impl Revisions {
     }
 
     fn body(&self, store: &Store, file: &DataFile, query: &Query, wanted: Wanted) -> Result<Vec<u8>, Error> {
-        let open = |revision: &Revision| {
-            dataset::File::open(store.path(revision)).map_err(|error| unreadable(file, revision, error))
+        let open = |revision: &Revision| -> Result<Opened, Error> {
+            if revision.file_type == FileType::Weights {
+                return archive::maps(store, file, revision).map(Opened::from);
+            }
+            let opened = dataset::File::open(store.path(revision));
+            opened.map(Opened::File).map_err(|error| unreadable(file, revision, error))
         };
         let hints = Hints { longitude: file.longitude.clone(), latitude: file.latitude.clone() };
         let shown = open(&self.shown)?;
         let minus = self.minus.as_ref().map(open).transpose()?;
-        let (header, subtracted) = (shown.header(), minus.as_ref().map(dataset::File::header));
+        let (header, subtracted) = (shown.header(), minus.as_ref().map(Opened::header));
         let made = match &minus {
             None => query.make(View { source: &shown, header, subtracted, hints: &hints }, wanted),
             Some(right) => {

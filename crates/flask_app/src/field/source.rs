@@ -1,6 +1,7 @@
 //! Where values come from: parts of variables, in double, with what is missing as NaN.
 
-use dataset::{AttributeValue, Header, VariableHeader};
+use dataset::{AttributeValue, Dataset, Header, VariableHeader};
+use ndarray::Slice;
 
 use super::MapError;
 
@@ -78,6 +79,57 @@ impl Slabs for dataset::File {
         let stored = self.read_slab(&variable.name, start, count)?.to_f64().unwrap_or_default();
         let packing = Packing::of(variable);
         Ok(stored.iter().map(|&value| packing.decode(value)).collect())
+    }
+}
+
+/// A file on disk, or the maps inside an archive.
+pub enum Opened {
+    /// NetCDF.
+    File(dataset::File),
+    /// Small enough to be held.
+    Memory {
+        /// Its content.
+        dataset: Dataset,
+        /// What it holds.
+        header: Header,
+    },
+}
+
+impl Opened {
+    /// What there is.
+    pub fn header(&self) -> &Header {
+        match self {
+            Self::File(file) => file.header(),
+            Self::Memory { header, .. } => header,
+        }
+    }
+}
+
+impl From<Dataset> for Opened {
+    fn from(dataset: Dataset) -> Self {
+        Self::Memory { header: dataset.header(), dataset }
+    }
+}
+
+impl Slabs for Opened {
+    fn slab(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
+        let dataset = match self {
+            Self::File(file) => return file.slab(variable, start, count),
+            Self::Memory { dataset, .. } => dataset,
+        };
+        let stored = dataset.variable(&variable.name).and_then(|variable| variable.values.to_f64());
+        let stored = stored.unwrap_or_default();
+        let packing = Packing::of(variable);
+        let part = stored.slice_each_axis(|axis| {
+            let first = start[axis.axis.index()];
+            Slice::from(first..first + count[axis.axis.index()])
+        });
+        Ok(part.iter().map(|&value| packing.decode(value)).collect())
     }
 }
 

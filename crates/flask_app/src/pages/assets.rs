@@ -43,6 +43,9 @@ pub(crate) async fn view(
     owned: Owned,
     query: Query<Number>,
 ) -> Result<HttpResponse, Error> {
+    if file_type(&request)? == FileType::Weights {
+        return super::weights::page(&request, &owned, query.revision).await;
+    }
     view_page(&request, &owned, query.revision, None).await
 }
 
@@ -90,7 +93,7 @@ pub(crate) fn netcdf(request: &HttpRequest) -> Result<FileType, Error> {
     if file_type.is_netcdf() {
         return Ok(file_type);
     }
-    let message = format!("{} are an archive, which has no map: download it.", file_type.title());
+    let message = format!("{} are an archive: look at the result or download it.", file_type.title());
     Err(Error::new(web::Code::NotFound, message))
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod steps;
 pub(crate) mod tasks;
 pub(crate) mod various;
+pub(crate) mod weights;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use dataset::Header;

@@ -5,7 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use boundary::components::DateLine;
 use boundary::pft::Table;
 use boundary::{Elevation, Release, Silent, internal_oceans as seas, passages, subbasins};
+use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
 use dataset::Header;
+use grid::OceanGrid;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::{DataFile, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
@@ -22,8 +24,22 @@ use crate::forms::{self, Situation};
 /// Cells of a map up to which it is looked at while a page waits.
 const LOOKED_AT_CELLS: usize = 8_000_000;
 
-/// The types that may hold an uploaded ocean grid, the preferred first.
+/// The types that may hold an ocean grid.
 const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
+
+/// The fields of the weights that are folded away while they are as by default.
+const CONFIGURATION: [&str; 10] = [
+    "name",
+    "computation",
+    "geometry",
+    "inland_runoff",
+    "dist_max_km",
+    "dist_max_voisin_km",
+    "ylimits",
+    "l_calving_nomed",
+    "l_calving_noatl",
+    "l_calving_nopac",
+];
 
 /// What there is, for the checks of the forms.
 pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Error> {
@@ -36,12 +52,16 @@ pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Err
         has_routing: has(FileType::Routing),
         has_bathy: has(FileType::Bathy),
         has_sub_basins: has(FileType::SubBasins),
-        has_ocean_grid: OCEAN_GRIDS.into_iter().any(has),
+        ocean_grids: ocean_grids(&revisions).map(|grid| grid.revision).collect(),
         // A grid that a run has stored is the built-in one.
         has_own_grid: revisions.iter().any(|revision| {
             matches!(revision.file_type, FileType::Coords | FileType::Paleorca) && revision.run.is_none()
         }),
     })
+}
+
+fn ocean_grids(revisions: &[Revision]) -> impl Iterator<Item = &Revision> {
+    revisions.iter().filter(|revision| OCEAN_GRIDS.contains(&revision.file_type))
 }
 
 /// Accepts a step: checks the fields, stores the ocean grid that came with them, and records the run.
@@ -63,18 +83,25 @@ pub(crate) async fn request_step(
             let mut situation = situation(&store, &file)?;
             if let Some(Upload { name, staged }) = &upload {
                 super::files::open(name, staged)?;
-                situation.has_ocean_grid = true;
                 situation.has_own_grid = true;
             }
-            let body = forms::body(step, &mut taken, &situation)?;
-            let wants_grid =
-                step == Step::CalculateWeights || body.get("orcafile").is_some_and(|grid| grid == "custom");
+            let weights = step == Step::CalculateWeights;
+            if weights && let Some(upload) = &upload {
+                full_grid(&store, &file, upload)?;
+                // Who sends a file means it.
+                taken.set("ocean_grid", "");
+            }
+            let mut body = forms::body(step, &mut taken, &situation)?;
+            let wants_grid = weights || body.get("orcafile").is_some_and(|grid| grid == "custom");
             if let Some(Upload { name, staged }) = upload
                 && wants_grid
             {
                 let mut info = Map::new();
                 info.insert("changes".into(), format!("uploaded as {}", store::clean_filename(&name)).into());
-                store.add_revision(file.id, FileType::Coords, staged, info)?;
+                let stored = store.add_revision(file.id, FileType::Coords, staged, info)?;
+                if weights {
+                    body.insert("ocean_grid".into(), stored.revision.to_string().into());
+                }
             }
             Ok(store.request_step(Request { data_file: file.id, step, body, form_key, request_id })?)
         })();
@@ -83,6 +110,30 @@ pub(crate) async fn request_step(
     .await?;
     *fields = given_back;
     result
+}
+
+/// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
+fn full_grid(store: &Store, file: &DataFile, upload: &Upload) -> Result<(), Error> {
+    let refused = |why: String| Error::field("file", format!("{}: {why}.", upload.name));
+    let read = dataset::read(upload.staged.path()).map_err(|error| refused(error.to_string()))?;
+    let read = OceanGrid::from_dataset(&read).map_err(|error| refused(error.to_string()))?;
+    if read.grid.mesh().is_none() {
+        let why = read.no_mesh_because.map(|why| format!(" ({why})")).unwrap_or_default();
+        return Err(refused(format!(
+            "the file holds no full C grid{why}: weights need glamt to glamf, gphit to gphif, e1t to e1f and e2t to e2f"
+        )));
+    }
+    let Some(bathymetry) = store.latest(file.id, FileType::Bathy)? else { return Ok(()) };
+    let header = header(store, file, &bathymetry)?;
+    let depth = header.variable("Bathymetry").map(|depth| depth.shape.clone()).unwrap_or_default();
+    let (rows, columns) = read.grid.shape();
+    if depth.ends_with(&[rows, columns]) || depth.is_empty() {
+        return Ok(());
+    }
+    let shape = depth.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+    Err(refused(format!(
+        "the grid has {rows} x {columns} cells, the bathymetry {shape}: they are different grids"
+    )))
 }
 
 /// What the pages of steps have in common.
@@ -114,7 +165,6 @@ async fn form_page(
         .with("has_routing", &situation.has_routing)
         .with("has_bathy", &situation.has_bathy)
         .with("has_sub_basins", &situation.has_sub_basins)
-        .with("has_ocean_grid", &situation.has_ocean_grid)
         .with("has_own_grid", &situation.has_own_grid)
         .with("grid", &situation.raw.as_ref().and_then(|raw| grid_text(raw, &owned.file)))
         .with(
@@ -191,7 +241,22 @@ fn form_values(step: Step, given: &Map<String, Value>) -> Map<String, Value> {
         }),
         Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": "2023" }),
         Step::Pft => json!({ "release": "2023" }),
-        Step::CalculateWeights => json!({ "engine": "mosaic" }),
+        Step::CalculateWeights => {
+            let default = Options::default();
+            let switch = |yes: bool| if yes { "y" } else { "n" };
+            json!({
+                "engine": "mosaic", "atmosphere": "", "ocean_grid": "bathymetry", "name": "",
+                "computation": default.mode.as_str(),
+                "geometry": default.geometry.as_str(),
+                "inland_runoff": default.inland_runoff.as_str(),
+                "dist_max_km": (default.runoff_reach_m / 1000.0).to_string(),
+                "dist_max_voisin_km": (default.runoff_spread_m / 1000.0).to_string(),
+                "ylimits": forms::latitudes(&default.calving_limits_deg),
+                "l_calving_nomed": switch(default.calving_nomed),
+                "l_calving_noatl": switch(default.calving_noatl),
+                "l_calving_nopac": switch(default.calving_nopac),
+            })
+        }
         _ => json!({}),
     }
     .as_object()
@@ -440,14 +505,62 @@ pub(crate) async fn weights_form(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let form = saved(&site, &owned, Step::CalculateWeights)?;
-    weights_page(&request, &owned).await?.with("form", &form).render(&request)
+    let default = form_values(Step::CalculateWeights, &Map::new());
+    let configured = CONFIGURATION.iter().any(|&name| form.get(name) != default.get(name));
+    weights_page(&request, &owned).await?.with("form", &form).with("configured", &configured).render(&request)
 }
 
 async fn weights_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
-    let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
-    let engines =
-        [choice("mosaic", "IPSLCM5A2 (LMDZ 96 x 95)"), choice("mosaix", "IPSLCM6 (LMDZ 144 x 142)")];
-    Ok(form_page(request, owned, Step::CalculateWeights, "weights.html").await?.with("engines", &engines))
+    let choice = |value: &str, label: String| Choice { value: value.to_owned(), label };
+    let engines = [
+        choice("mosaic", format!("IPSLCM5A2: LMDZ {}", AtmosphereSize::LMDZ_96X95)),
+        choice("mosaix", format!("IPSLCM6: LMDZ {}", AtmosphereSize::LMDZ_144X142)),
+    ];
+    let computations = [
+        choice(Mode::Corrected.as_str(), "Corrected: the same method without the slips (default)".into()),
+        choice(Mode::Legacy.as_str(), "As the original service, number for number".into()),
+    ];
+    let geometries = [
+        choice("legacy", "Planar, as the original (default)".into()),
+        choice("spherical", "Spherical: edges are great circles".into()),
+    ];
+    let inland = [
+        choice(InlandRunoff::Drop.as_str(), "Is left to the rivers of the land model (default)".into()),
+        choice(InlandRunoff::NearestCoast.as_str(), "Goes to the nearest coast, however far".into()),
+        choice(
+            InlandRunoff::Spread.as_str(),
+            "Within reach of the coast only, spread along it (ltotal_dist = n)".into(),
+        ),
+    ];
+    let switches = [choice("y", "yes".into()), choice("n", "no".into())];
+    let store = super::store(request)?;
+    let revisions = store.revisions(owned.file.id)?;
+    let stored = ocean_grids(&revisions).map(|grid| {
+        let told = |key: &str| grid.info.get(key).and_then(Value::as_str);
+        let what = told("changes").or_else(|| told("grid")).unwrap_or("stored with the workflow");
+        let number = grid.revision;
+        choice(&number.to_string(), format!("{}, revision {number}: {what}", grid.file_type.title()))
+    });
+    let grids: Vec<Choice> =
+        [choice("bathymetry", "The grid that the bathymetry was made on (default)".into())]
+            .into_iter()
+            .chain(stored)
+            .chain([
+                choice("generated", "Built in: tripolar, 182 x 149, about 2\u{b0}".into()),
+                choice("upload", "From a file:".into()),
+            ])
+            .collect();
+    let weights = store.latest(owned.file.id, FileType::Weights)?.map(|weights| weights.revision);
+    Ok(form_page(request, owned, Step::CalculateWeights, "weights.html")
+        .await?
+        .with("engines", &engines)
+        .with("grids", &grids)
+        .with("computations", &computations)
+        .with("geometries", &geometries)
+        .with("inland", &inland)
+        .with("switches", &switches)
+        .with("simulation", &Options::file_name(&super::title(&owned.file.info, &owned.file.filename)))
+        .with("weights", &weights))
 }
 
 /// `POST /{id}/calculate_weights`
@@ -463,9 +576,9 @@ pub(crate) async fn weights(
     let step = Step::CalculateWeights;
     let result =
         request_step(&site.store, &owned.file, step, &mut fields, upload, request_id(&request)).await;
-    let result =
-        result.map(|_| "The coupling weights are asked for: they wait for a mosaic worker.".to_owned());
-    let again = weights_page(&request, &owned).await;
+    let result = result.map(|_| "The coupling weights are being computed.".to_owned());
+    // What is to be corrected may stand in the part that is folded away.
+    let again = weights_page(&request, &owned).await.map(|page| page.with("configured", &true));
     finish(&request, &owned, step, result, &fields, again).await
 }
 
