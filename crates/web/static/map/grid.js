@@ -8,7 +8,8 @@
 import { mod } from './view.js';
 
 /** @typedef {{w: number, h: number, values: Float32Array, same: Uint8Array, cell: (p: number) => number, ni: number}} Frame
- *  `same[y]`: row y shows the same cells as the row above; `cell(p)` = j * ni + i in the file, or -1. */
+ *  `same[y]`: row y shows the same cells as the row above; `cell(p)` = j * ni + i in the file, or -1.
+ *  Without `values` it is a lookup: which cell each pixel shows, by `cols` and `rows` on regular grids, by `indices` on meshes. */
 
 /** Edges of the cells of an axis. */
 class Axis {
@@ -86,18 +87,27 @@ export class RegularGrid {
     return [[x0 + shift, y0], [x1 + shift, y0], [x1 + shift, y1], [x0 + shift, y1]];
   }
 
-  /** Fills a frame of w x h pixels for the part `extent` of the world. */
-  frame(source, extent, w, h) {
-    const cols = new Int32Array(w), rows = new Int32Array(h);
+  /** Which cells w x h pixels show for the part `extent` of the world. */
+  lookup(extent, w, h) {
+    const cols = new Int32Array(w), rows = new Int32Array(h), same = new Uint8Array(h);
     for (let x = 0; x < w; x++) cols[x] = this.columnAt(extent.x0 + (x + .5) * (extent.x1 - extent.x0) / w);
     for (let y = 0; y < h; y++) rows[y] = this.rowAt(extent.y1 - (y + .5) * (extent.y1 - extent.y0) / h);
+    for (let y = 1; y < h; y++) same[y] = rows[y] === rows[y - 1] ? 1 : 0;
+    const { ni } = this;
+    const cell = (p) => { const i = cols[p % w], j = rows[p / w | 0]; return i < 0 || j < 0 ? -1 : j * ni + i; };
+    return { w, h, same, cell, cols, rows, ni };
+  }
+
+  /** Fills a frame of w x h pixels for the part `extent` of the world. */
+  frame(source, extent, w, h) {
+    const looked = this.lookup(extent, w, h), { cols, rows } = looked;
     const pixels = w * this.cellSize / (extent.x1 - extent.x0);
     const level = Math.max(0, Math.round(Math.log2(1 / pixels)));
     const range = (list) => list.reduce(([a, b], v) => v < 0 ? [a, b] : [Math.min(a, v), Math.max(b, v)], [Infinity, -1]);
     const [i0, i1] = range(cols), [j0, j1] = range(rows);
     const layers = [source.overview];
     if (i1 >= 0 && j1 >= 0) layers.push(...source.cover(level, i0 >> level, j0 >> level, i1 >> level, j1 >> level));
-    const values = new Float32Array(w * h).fill(NaN), same = new Uint8Array(h);
+    const values = new Float32Array(w * h).fill(NaN);
     const column = new Int32Array(w);
     for (const tile of layers) {
       const { level: l, values: from, ni } = tile;
@@ -121,10 +131,7 @@ export class RegularGrid {
         before = row;
       }
     }
-    for (let y = 1; y < h; y++) same[y] = rows[y] === rows[y - 1] ? 1 : 0;
-    const { ni } = this;
-    const cell = (p) => { const i = cols[p % w], j = rows[p / w | 0]; return i < 0 || j < 0 ? -1 : j * ni + i; };
-    return { w, h, values, same, cell, cols, rows, ni };
+    return { ...looked, values };
   }
 }
 
@@ -198,7 +205,8 @@ export class MeshGrid {
     return Array.from({ length: p.length / 2 }, (_, k) => [p[2 * k] + shift, p[2 * k + 1]]);
   }
 
-  frame(source, extent, w, h) {
+  /** Which cells w x h pixels show; `indices` are cells of the mesh's level. */
+  lookup(extent, w, h) {
     const indices = new Int32Array(w * h).fill(-1);
     const kx = w / (extent.x1 - extent.x0), ky = h / (extent.y1 - extent.y0);
     const left = new Float64Array(h), right = new Float64Array(h);
@@ -221,16 +229,22 @@ export class MeshGrid {
     }
     const { level, nx, ni, rows } = this;
     const middle = level ? 1 << (level - 1) : 0;
-    const from = source.overview.values;
-    const values = new Float32Array(w * h);
-    for (let p = 0; p < values.length; p++) values[p] = indices[p] < 0 ? NaN : from[indices[p]];
     const cell = (p) => {
       const c = indices[p];
       if (c < 0) return -1;
       const i = Math.min(ni - 1, (c % nx << level) + middle), j = Math.min(rows - 1, ((c / nx | 0) << level) + middle);
       return j * ni + i;
     };
-    return { w, h, values, same: new Uint8Array(h), cell, indices, ni };
+    return { w, h, same: new Uint8Array(h), cell, indices, ni };
+  }
+
+  /** Fills a frame of w x h pixels for the part `extent` of the world. */
+  frame(source, extent, w, h) {
+    const looked = this.lookup(extent, w, h), { indices } = looked;
+    const from = source.overview.values;
+    const values = new Float32Array(w * h);
+    for (let p = 0; p < values.length; p++) values[p] = indices[p] < 0 ? NaN : from[indices[p]];
+    return { ...looked, values };
   }
 }
 
