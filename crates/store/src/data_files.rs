@@ -11,7 +11,7 @@ use workflow::FileType;
 use crate::accounts::{no_user, user_row};
 use crate::connection::{AnyConnection, lock_data_file};
 use crate::revisions::{self as rows, NewRevision, Origin};
-use crate::schema::{data_files, revisions, runs, steps};
+use crate::schema::{data_files, drafts, revisions, runs, steps};
 use crate::{DataFileId, Error, RevisionId, Staged, Store, User, UserId, files, json};
 
 /// A line of the list of a user's data files.
@@ -169,6 +169,7 @@ impl Store {
             diesel::delete(own).execute(conn)?;
             diesel::delete(steps::table.filter(steps::data_file_id.eq(id.0))).execute(conn)?;
             diesel::delete(runs::table.filter(runs::data_file_id.eq(id.0))).execute(conn)?;
+            diesel::delete(drafts::table.filter(drafts::data_file_id.eq(id.0))).execute(conn)?;
             diesel::delete(data_files::table.find(id.0)).execute(conn)?;
             let mut unnamed = Vec::new();
             for name in names {

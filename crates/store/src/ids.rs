@@ -37,6 +37,10 @@ id!(
     RunId(Uuid)
 );
 id!(
+    /// What is being edited by hand.
+    DraftId(Uuid)
+);
+id!(
     /// A row of `api_tokens`.
     TokenId(i32)
 );

@@ -17,7 +17,7 @@ pub(crate) fn map(text: Option<&str>) -> Map<String, Value> {
 }
 
 /// The text of a value to store.
-pub(crate) fn text(value: &impl Serialize) -> Result<String, Error> {
+pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> Result<String, Error> {
     serde_json::to_string(value)
         .map_err(|error| Error::Invalid { field: "stored value", problem: error.to_string() })
 }

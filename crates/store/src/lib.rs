@@ -1,4 +1,4 @@
-//! Accounts, data files, revisions, steps, runs, outbox and embedded queues, in SQLite or PostgreSQL, and the files of
+//! Accounts, data files, revisions, drafts, steps, runs, outbox and embedded queues, in SQLite or PostgreSQL, and the files of
 //! the instance folder. Everything that the platform remembers is remembered here.
 //!
 //! All methods block (disk, database): async callers wrap them in `spawn_blocking`.
@@ -10,6 +10,7 @@
 //! * A row never names a file that is not whole on disk: content is flushed and renamed before the row is committed.
 //! * What a user or a worker does is one transaction with the messages it owes to the bus (the outbox) and with what
 //!   follows for other steps. Killed anywhere, all of it is there or nothing.
+//! * What is edited by hand is a *draft*: every event of it is stored before it is confirmed, and never changed.
 //! * A run has one result: only the latest claim counts.
 //! * `steps.up_to_date` is true exactly when the step is done and nothing of it waits or runs, as earlier releases
 //!   understand it. New tables and columns are additive: a database can go back to an earlier release.
@@ -32,6 +33,7 @@ mod connection;
 mod consequences;
 mod data_files;
 mod doctor;
+mod drafts;
 mod error;
 mod files;
 mod ids;
@@ -51,9 +53,10 @@ mod steps;
 pub use accounts::{PasswordChange, User};
 pub use data_files::{DataFile, DataFileSummary, clean_filename};
 pub use doctor::{Doctor, Report};
+pub use drafts::{Appended, Draft, DraftEvent, DraftOf, NewEvent, Saved};
 pub use error::Error;
 pub use files::Staged;
-pub use ids::{DataFileId, RevisionId, RunId, TokenId, UserId};
+pub use ids::{DataFileId, DraftId, RevisionId, RunId, TokenId, UserId};
 pub use open::{existing_database, set_database_aside};
 pub use queue::{DeadLetter, Leased, Ticket};
 pub use revisions::Revision;

@@ -133,6 +133,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    drafts (id) {
+        id -> Text,
+        data_file_id -> Integer,
+        editor -> Text,
+        file_type -> Text,
+        variable -> Text,
+        bases -> Text,
+        created_at -> Text,
+        changed_at -> Text,
+        closed_at -> Nullable<Text>,
+        revision_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    draft_events (draft_id, seq) {
+        draft_id -> Text,
+        seq -> BigInt,
+        event_key -> Text,
+        author -> Text,
+        event -> Text,
+        created_at -> Text,
+    }
+}
+
+diesel::table! {
     climsim_schema (version) {
         version -> Integer,
         oldest_reader -> Integer,
@@ -140,5 +166,13 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    users, data_files, revisions, steps, runs, sessions, api_tokens
+    users,
+    data_files,
+    revisions,
+    steps,
+    runs,
+    sessions,
+    api_tokens,
+    drafts,
+    draft_events
 );

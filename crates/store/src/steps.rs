@@ -229,6 +229,17 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], or a failing disk or database; then nothing is stored.
     pub fn record_edit(&self, edit: Edit) -> Result<Revision, Error> {
+        self.record_edit_and(edit, |_| Ok(None), |_, _| Ok(()))
+    }
+
+    /// Records an edit. `first` is asked before anything is written: what it finds is the result, and nothing is
+    /// stored. `last` belongs to the same transaction.
+    pub(crate) fn record_edit_and(
+        &self,
+        edit: Edit,
+        first: impl FnOnce(&mut AnyConnection) -> Result<Option<Revision>, Error>,
+        last: impl FnOnce(&mut AnyConnection, &Revision) -> Result<(), Error>,
+    ) -> Result<Revision, Error> {
         let Edit { data_file, staged, .. } = edit;
         let stored = self.store_files(vec![staged])?;
         let Some(file) = stored.first() else { return Err(Error::no_data_file(data_file)) };
@@ -244,7 +255,13 @@ impl Store {
             request_id: edit.request_id.as_deref(),
         };
         let result = self.write(|conn| {
-            let revision = edit.record(conn)?;
+            let owner = lock_data_file(conn, data_file)?.ok_or_else(|| Error::no_data_file(data_file))?;
+            if let Some(revision) = first(conn)? {
+                return Ok(revision);
+            }
+            let revision = edit.record(conn, owner)?;
+            self.fault("after-revision")?;
+            last(conn, &revision)?;
             self.fault("before-commit")?;
             Ok(revision)
         });
@@ -354,9 +371,9 @@ struct EditRows<'a> {
 }
 
 impl EditRows<'_> {
-    fn record(&self, conn: &mut AnyConnection) -> Result<Revision, Error> {
+    /// The caller holds the data file.
+    fn record(&self, conn: &mut AnyConnection, owner: UserId) -> Result<Revision, Error> {
         let data_file = self.data_file;
-        let owner = lock_data_file(conn, data_file)?.ok_or_else(|| Error::no_data_file(data_file))?;
         let Some(step) = self.step else { return self.record_exploration(conn) };
         if let Some(key) = self.form_key
             && let Some(first) = rows::by_form_key(conn, data_file, key)?

@@ -4,6 +4,7 @@ mod accounts;
 mod adoption;
 mod data_files;
 mod defects;
+mod drafts;
 mod failure_points;
 mod queues;
 mod runs;
