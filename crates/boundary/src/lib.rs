@@ -7,6 +7,7 @@
 pub mod ahmcoef;
 pub mod bathymetry;
 pub mod components;
+pub mod edit;
 mod elevation;
 mod finding;
 pub mod heatflow;

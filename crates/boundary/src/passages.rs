@@ -22,32 +22,44 @@ pub struct Passages {
 /// The north-south pattern is looked for first; the marks it leaves count as 2 in the sums of the east-west
 /// pattern, so that land between two marks may be marked too (in every release: users know these labels).
 pub fn find(field: ArrayView2<f64>, elevation: Elevation) -> Passages {
-    let mut layer = field.mapv(|value| if elevation.is_sea(value) { 1_i32 } else { -1 });
-    mark(&mut layer, |centre, [north, south], [west, east]| centre + north + south - east - west);
-    mark(&mut layer, |centre, [north, south], [west, east]| centre + east + west - north - south);
-    let count = layer.iter().filter(|&&cell| cell == 2).count();
-    Passages { layer: layer.mapv(|cell| if cell == -1 { f64::NAN } else { f64::from(cell) }), count }
+    let cells = marks(field.mapv(|value| elevation.is_sea(value)).view());
+    let count = cells.iter().filter(|&&cell| cell == 2).count();
+    Passages { layer: cells.mapv(|cell| if cell == -1 { f64::NAN } else { f64::from(cell) }), count }
+}
+
+/// The passages of a map of seas (rows x columns): 2 on passage problems, 1 on other sea, -1 on land.
+pub fn marks(sea: ArrayView2<bool>) -> Array2<i8> {
+    let mut cells = sea.mapv(|sea| if sea { 1 } else { -1 });
+    mark(&mut cells, |centre, [north, south], [west, east]| centre + north + south - east - west);
+    mark(&mut cells, |centre, [north, south], [west, east]| centre + east + west - north - south);
+    cells
 }
 
 /// Sets to 2 the cells whose pattern sums to 5; all sums are taken before any cell is set.
-fn mark(layer: &mut Array2<i32>, pattern: impl Fn(i32, [i32; 2], [i32; 2]) -> i32) {
-    let (rows, columns) = layer.dim();
-    let at = |i: Option<usize>, j: Option<usize>| match (i, j) {
-        (Some(i), Some(j)) => layer.get([i, j]).copied().unwrap_or(0),
-        _ => 0,
-    };
+fn mark(cells: &mut Array2<i8>, pattern: impl Fn(i8, [i8; 2], [i8; 2]) -> i8) {
+    let (rows, columns) = cells.dim();
+    let Some(flat) = cells.as_slice_mut().filter(|flat| !flat.is_empty()) else { return };
+    let beyond = vec![0; columns];
     let mut found = Vec::new();
     for i in 0..rows {
-        for j in 0..columns {
-            let across = [at(i.checked_sub(1), Some(j)), at(Some(i + 1), Some(j))];
-            let along = [at(Some(i), j.checked_sub(1)), at(Some(i), Some(j + 1))];
-            if pattern(layer[[i, j]], across, along) == 5 {
-                found.push([i, j]);
-            }
+        let row_at = |i: usize| &flat[i * columns..(i + 1) * columns];
+        let row = row_at(i);
+        let north = if i > 0 { row_at(i - 1) } else { &beyond };
+        let south = if i + 1 < rows { row_at(i + 1) } else { &beyond };
+        let west = |j: usize| if j > 0 { row[j - 1] } else { 0 };
+        let east = |j: usize| row.get(j + 1).copied().unwrap_or(0);
+        let at = |j: usize| pattern(row[j], [north[j], south[j]], [west(j), east(j)]) == 5;
+        // A first look over the row without branches: most rows have none.
+        let inner = row
+            .windows(3)
+            .zip(north.iter().skip(1).zip(south.iter().skip(1)))
+            .fold(false, |any, (w, (&n, &s))| any | (pattern(w[1], [n, s], [w[0], w[2]]) == 5));
+        if inner || at(0) || at(columns - 1) {
+            found.extend((0..columns).filter(|&j| at(j)).map(|j| i * columns + j));
         }
     }
     for cell in found {
-        layer[cell] = 2;
+        flat[cell] = 2;
     }
 }
 

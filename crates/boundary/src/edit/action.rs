@@ -1,0 +1,424 @@
+//! One edit: an operation on a selection. Plain data, with a JSON form that a modeller can read.
+
+use dataset::DataType;
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use super::geometry::{Map, Meaning};
+use super::selection::{Cell, Mask, Point, Selection};
+use super::{Error, fixes, values};
+
+/// The widest channel, cells.
+const MOST_WIDTH: u32 = 100;
+/// The most passes of smoothing.
+const MOST_PASSES: u32 = 100;
+/// The most cells that one action carries with their values.
+const MOST_COPIED: usize = 250_000;
+
+/// One edit.
+///
+/// ```
+/// use boundary::edit::Action;
+/// let json = r#"{"operation": {"relative": {"value": -200.0}}, "selection": {"box": {"lon": [0.0, 10.0], "lat": [40.0, 50.0]}},
+///     "filter": {"land": false, "ocean": true}, "note": "deepen the shelf"}"#;
+/// let action: Action = serde_json::from_str(json)?;
+/// assert_eq!(serde_json::from_str::<Action>(&serde_json::to_string(&action)?)?, action);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// What is done.
+    pub operation: Operation,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Selection::is_all")]
+    pub selection: Selection,
+    /// Whether land and ocean of the selection are meant.
+    #[serde(default, skip_serializing_if = "Filter::is_both")]
+    pub filter: Filter,
+    /// Which generation's rules hold.
+    #[serde(default, skip_serializing_if = "Rules::is_current")]
+    pub rules: Rules,
+    /// What the modeller says about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// What an action does.
+///
+/// The first three and [`Smooth`](Self::Smooth), [`Copy`](Self::Copy), [`OpenChannel`](Self::OpenChannel),
+/// [`ClosePassages`](Self::ClosePassages), [`PoleRules`](Self::PoleRules) and [`MatchTwins`](Self::MatchTwins) change selected cells only. For
+/// [`FillSeas`](Self::FillSeas) and [`WidenPassages`](Self::WidenPassages) the selection says which seas and passages are meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Operation {
+    /// Sets cells to a value.
+    Absolute {
+        /// The value.
+        value: f64,
+    },
+    /// Adds to cells.
+    Relative {
+        /// What is added.
+        value: f64,
+    },
+    /// Multiplies cells by `(100 + value) / 100`.
+    Percentage {
+        /// The change, percent.
+        value: f64,
+    },
+    /// Fills every closed sea that has a selected cell; the main ocean is left alone.
+    FillSeas {
+        /// Up to where.
+        to: Fill,
+    },
+    /// Makes sea along a line, where there is none of the depth yet.
+    OpenChannel {
+        /// The line.
+        line: Line,
+        /// Width, cells.
+        width: u32,
+        /// Depth, m, above 0.
+        depth_m: f64,
+    },
+    /// Makes land of the selected passages of one cell's width.
+    ClosePassages {
+        /// Height of the new land above sea level, m; that of the lower bank when absent. Bathymetries have 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        height_m: Option<f64>,
+    },
+    /// Makes every selected passage of one cell's width two cells wide, with the depth it has.
+    WidenPassages {},
+    /// Makes land south of 78 S, and all cells north of 86 N what most of them are. New land and sea take the value of the
+    /// nearest cell that is land or sea already.
+    PoleRules {},
+    /// Replaces every selected cell by the mean over it and its eight neighbours (weights 4, 2 along the edges, 1 across the
+    /// corners).
+    Smooth {
+        /// How many times.
+        passes: u32,
+        /// Land takes from land and sea from sea, so that the coast stays where it is.
+        #[serde(default = "yes")]
+        keep_coast: bool,
+    },
+    /// Sets cells to values of another revision or file.
+    Copy {
+        /// Where the values come from, in words.
+        source: String,
+        /// The values; cells that are not here are left alone.
+        cells: Vec<CopiedCell>,
+    },
+    /// Gives cells that stand for the same place (the overlap and the fold of ocean grids) the value of the inner one,
+    /// which is what the ocean model does.
+    MatchTwins {},
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Up to where a closed sea is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fill {
+    /// To the lowest height over which it would run into another sea; lower land around it is filled with it.
+    Sill,
+    /// To land.
+    Land {
+        /// Height above sea level, m; that of the lowest shore when absent. Bathymetries have 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        height_m: Option<f64>,
+    },
+}
+
+/// A drawn line.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Points in columns and rows; count on the grid that it was drawn on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_row: Vec<Point>,
+    /// Points in degrees. A line across the date line goes on beyond 180 (or -180).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lon_lat: Vec<Point>,
+}
+
+/// A cell with the value it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CopiedCell {
+    /// The cell.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// The value; `null` is missing.
+    pub value: Option<f64>,
+}
+
+/// Whether land and ocean are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// Land is changed.
+    pub land: bool,
+    /// Ocean is changed.
+    pub ocean: bool,
+}
+
+impl Filter {
+    /// Land and ocean.
+    pub const BOTH: Self = Self { land: true, ocean: true };
+
+    fn is_both(&self) -> bool {
+        *self == Self::BOTH
+    }
+
+    /// True for a value that the filter lets through; missing values always pass.
+    fn passes(self, value: f64, meaning: Meaning, rules: Rules) -> bool {
+        let (land, ocean) = match (meaning, rules) {
+            // The release of 2021 took sub-basins for heights, and lets 0 of a bathymetry be ocean.
+            (Meaning::Elevation | Meaning::Plain, _) | (Meaning::Basins, Rules::R2021) => {
+                (value > 0.0, value <= 0.0)
+            }
+            (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
+            (Meaning::Depth | Meaning::Basins, Rules::Current) => (value <= 0.0, value > 0.0),
+        };
+        !(land && !self.land) && !(ocean && !self.ocean)
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::BOTH
+    }
+}
+
+/// The generation whose rules an action follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rules {
+    /// In bathymetries land is at most 0 and sea above it; no value goes below 0.
+    #[default]
+    Current,
+    /// Edit lists stored by the release of 2021: in bathymetries land is below 0 and sea from 0 on, and values may go
+    /// below 0.
+    #[serde(rename = "2021")]
+    R2021,
+}
+
+impl Rules {
+    fn is_current(&self) -> bool {
+        *self == Self::Current
+    }
+}
+
+/// What an action makes of a map.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Cells in rising order with their new values; only cells that change.
+    pub(super) cells: Vec<(u32, f64)>,
+    /// The type that holds them.
+    pub(super) data_type: DataType,
+}
+
+impl Action {
+    /// An operation on a selection, land and ocean, by the current rules.
+    pub fn new(operation: Operation, selection: Selection) -> Self {
+        Self { operation, selection, filter: Filter::BOTH, rules: Rules::Current, note: String::new() }
+    }
+
+    /// The cells that the action is about: selected, and let through by the filter.
+    pub fn select(&self, map: &Map, values: ArrayView2<f64>) -> Mask {
+        let mut mask = self.selection.select(map, values);
+        if self.filter != Filter::BOTH
+            && let Some(values) = values.as_slice()
+        {
+            mask.retain(|cell| self.filter.passes(values[cell], map.meaning(), self.rules));
+        }
+        mask
+    }
+
+    /// One line for a list of actions, without the place: "Relative -200, ocean only".
+    pub fn label(&self) -> String {
+        let mut text = match &self.operation {
+            Operation::Absolute { value } => format!("Set to {value}"),
+            Operation::Relative { value } if *value < 0.0 => format!("Lower by {}", -value),
+            Operation::Relative { value } => format!("Raise by {value}"),
+            Operation::Percentage { value } => format!("Change by {value} %"),
+            Operation::FillSeas { to: Fill::Sill } => "Fill closed seas to their sill".to_owned(),
+            Operation::FillSeas { to: Fill::Land { .. } } => "Fill closed seas to land".to_owned(),
+            Operation::OpenChannel { width, depth_m, .. } => {
+                format!("Open a channel, {width} cells wide and {depth_m} m deep")
+            }
+            Operation::ClosePassages { .. } => "Close one-cell passages".to_owned(),
+            Operation::WidenPassages {} => "Widen one-cell passages".to_owned(),
+            Operation::PoleRules {} => "Apply the pole rules".to_owned(),
+            Operation::Smooth { passes: 1, .. } => "Smooth".to_owned(),
+            Operation::Smooth { passes, .. } => format!("Smooth {passes} times"),
+            Operation::Copy { source, .. } => format!("Copy from {source}"),
+            Operation::MatchTwins {} => "Make doubled cells agree".to_owned(),
+        };
+        match self.filter {
+            Filter { land: true, ocean: true } => {}
+            Filter { land: true, ocean: false } => text.push_str(", land only"),
+            Filter { land: false, ocean: true } => text.push_str(", ocean only"),
+            Filter { land: false, ocean: false } => text.push_str(", neither land nor ocean"),
+        }
+        text
+    }
+
+    /// The name of the operation in JSON.
+    pub fn kind(&self) -> &'static str {
+        match &self.operation {
+            Operation::Absolute { .. } => "absolute",
+            Operation::Relative { .. } => "relative",
+            Operation::Percentage { .. } => "percentage",
+            Operation::FillSeas { .. } => "fill_seas",
+            Operation::OpenChannel { .. } => "open_channel",
+            Operation::ClosePassages { .. } => "close_passages",
+            Operation::WidenPassages {} => "widen_passages",
+            Operation::PoleRules {} => "pole_rules",
+            Operation::Smooth { .. } => "smooth",
+            Operation::Copy { .. } => "copy",
+            Operation::MatchTwins {} => "match_twins",
+        }
+    }
+
+    /// Says whether the action can be meant on maps of this meaning; an action that passes can be done on any values.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, meaning: Meaning) -> Result<(), Error> {
+        let no_meaning = || Error::NoMeaning { operation: self.kind(), meaning };
+        let on_seas = || match meaning {
+            Meaning::Elevation | Meaning::Depth => Ok(()),
+            Meaning::Basins | Meaning::Plain => Err(no_meaning()),
+        };
+        let height = |height_m: Option<f64>| match height_m {
+            Some(height_m) if !(height_m > 0.0 && height_m.is_finite()) => Err(Error::Height { height_m }),
+            _ => Ok(()),
+        };
+        match &self.operation {
+            Operation::Absolute { value } => {
+                finite("the value", *value)?;
+                match meaning {
+                    Meaning::Basins if ![1.0, 2.0, 3.0].contains(value) => {
+                        Err(Error::NotABasin { value: *value })
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Operation::Relative { value } | Operation::Percentage { value } => {
+                finite("the value", *value)?;
+                if meaning == Meaning::Basins { Err(no_meaning()) } else { Ok(()) }
+            }
+            Operation::FillSeas { to: Fill::Sill } if meaning != Meaning::Elevation => Err(no_meaning()),
+            Operation::FillSeas { to: Fill::Sill } => Ok(()),
+            Operation::FillSeas { to: Fill::Land { height_m } } | Operation::ClosePassages { height_m } => {
+                on_seas()?;
+                height(*height_m)
+            }
+            Operation::OpenChannel { line, width, depth_m } => {
+                on_seas()?;
+                if !(1..=MOST_WIDTH).contains(width) {
+                    return Err(Error::Width { width: *width, most: MOST_WIDTH });
+                }
+                if !(*depth_m > 0.0 && depth_m.is_finite()) {
+                    return Err(Error::Depth { depth_m: *depth_m });
+                }
+                let points = if line.column_row.is_empty() { &line.lon_lat } else { &line.column_row };
+                if points.len() < 2 {
+                    return Err(Error::ShortLine);
+                }
+                points.iter().flatten().try_for_each(|&x| finite("a point of the line", x))
+            }
+            Operation::WidenPassages {} | Operation::PoleRules {} => on_seas(),
+            Operation::Smooth { passes, .. } => {
+                if meaning == Meaning::Basins {
+                    return Err(no_meaning());
+                }
+                match passes {
+                    1..=MOST_PASSES => Ok(()),
+                    _ => Err(Error::Passes { passes: *passes, most: MOST_PASSES }),
+                }
+            }
+            Operation::Copy { cells, .. } => {
+                if cells.len() > MOST_COPIED {
+                    return Err(Error::TooManyCells { cells: cells.len(), most: MOST_COPIED });
+                }
+                for value in cells.iter().filter_map(|cell| cell.value) {
+                    finite("a copied value", value)?;
+                    if meaning == Meaning::Basins && ![0.0, 1.0, 2.0, 3.0].contains(&value) {
+                        return Err(Error::NotABasin { value });
+                    }
+                }
+                Ok(())
+            }
+            Operation::MatchTwins {} => Ok(()),
+        }
+    }
+
+    /// What the action makes of these values.
+    pub(super) fn outcome(
+        &self,
+        map: &Map,
+        values: ArrayView2<f64>,
+        data_type: DataType,
+    ) -> Result<Outcome, Error> {
+        let meaning = map.meaning();
+        self.check(meaning)?;
+        let mask = self.select(map, values);
+        let values = values.as_slice().unwrap_or_default();
+        let each =
+            |new: &dyn Fn(f64) -> f64| mask.cells().map(|cell| (cell as u32, new(values[cell]))).collect();
+        let mut data_type = data_type;
+        let mut cells: Vec<(u32, f64)> = match &self.operation {
+            Operation::Absolute { value } => each(&|_| *value),
+            Operation::Relative { value } => each(&|old| old + value),
+            Operation::Percentage { value } => {
+                let factor = (100.0 + value) / 100.0;
+                each(&|old| old * factor)
+            }
+            Operation::FillSeas { to } => fixes::fill_seas(map, values, &mask, *to),
+            Operation::OpenChannel { line, width, depth_m } => {
+                fixes::open_channel(map, values, &mask, line, *width, *depth_m)
+            }
+            Operation::ClosePassages { height_m } => fixes::close_passages(map, values, &mask, *height_m),
+            Operation::WidenPassages {} => fixes::widen_passages(map, values, &mask),
+            Operation::PoleRules {} => fixes::pole_rules(map, values, &mask),
+            Operation::Smooth { passes, keep_coast } => {
+                fixes::smooth(map, values, &mask, *passes, *keep_coast)
+            }
+            Operation::Copy { cells, .. } => fixes::copied(map, &mask, cells),
+            Operation::MatchTwins {} => fixes::match_twins(map, values, &mask),
+        };
+        match meaning {
+            Meaning::Depth if self.rules == Rules::Current => {
+                // Adding 0 turns -0 into 0.
+                cells.iter_mut().for_each(|(_, new)| {
+                    if *new <= 0.0 {
+                        *new = 0.0;
+                    }
+                });
+            }
+            Meaning::Basins => cells.retain(|&(cell, new)| values[cell as usize] > 0.0 && new > 0.0),
+            _ => {}
+        }
+        // Percentages make integers double even where the products are whole.
+        let double = matches!(self.operation, Operation::Percentage { .. })
+            && !matches!(data_type, DataType::F32 | DataType::F64);
+        if double && !cells.is_empty() {
+            data_type = DataType::F64;
+        }
+        for (_, new) in &cells {
+            data_type = values::widened(data_type, *new);
+        }
+        for (_, new) in &mut cells {
+            *new = values::stored(data_type, *new);
+        }
+        cells.retain(|&(cell, new)| new.to_bits() != values[cell as usize].to_bits());
+        Ok(Outcome { cells, data_type })
+    }
+}
+
+fn finite(what: &'static str, value: f64) -> Result<(), Error> {
+    if value.is_finite() { Ok(()) } else { Err(Error::NotFinite { what }) }
+}

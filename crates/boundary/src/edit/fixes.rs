@@ -1,0 +1,459 @@
+//! The guided fixes: each takes the values (row-major) and the selected cells and gives the cells to set, rising.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use ndarray::aview1;
+
+use super::action::{CopiedCell, Fill, Line};
+use super::geometry::{Centres, Map, Meaning};
+use super::maps::{Maps, Sea};
+use super::selection::{Mask, Point};
+
+/// Height of new land where there is none to take it from, m.
+const PLAIN_LAND_M: f64 = 1.0;
+/// Depth of new sea where there is none to take it from, m: what the bathymetry gives to water of no depth.
+const PLAIN_SEA_M: f64 = 10.0;
+
+type Cells = Vec<(u32, f64)>;
+
+fn rising(mut cells: Cells) -> Cells {
+    cells.sort_by_key(|&(cell, _)| cell);
+    cells.dedup_by_key(|&mut (cell, _)| cell);
+    cells
+}
+
+/// Fills the closed seas that have a selected cell.
+pub(super) fn fill_seas(map: &Map, values: &[f64], mask: &Mask, to: Fill) -> Cells {
+    let Ok(view) = aview1(values).into_shape_with_order(map.dim()) else { return Vec::new() };
+    let maps = Maps::new(map, view);
+    let labels = maps.sea_numbers();
+    let chosen = |sea: &&Sea| !sea.main && mask.cells().any(|cell| labels[cell] == sea.number);
+    let mut filled = Vec::new();
+    for sea in maps.seas().iter().filter(chosen) {
+        let cells: Vec<usize> = (0..labels.len()).filter(|&cell| labels[cell] == sea.number).collect();
+        match (to, map.meaning()) {
+            (Fill::Sill, _) => {
+                if let Some(sill) = sill(map, values, labels, &cells) {
+                    filled
+                        .extend(basin_below(map, values, &cells, sill).into_iter().map(|c| (c as u32, sill)));
+                }
+            }
+            (Fill::Land { .. }, Meaning::Depth) => filled.extend(cells.iter().map(|&c| (c as u32, 0.0))),
+            (Fill::Land { height_m }, _) => {
+                let shore = cells.iter().flat_map(|&cell| map.touching(cell)).map(|cell| values[cell]);
+                let lowest = shore.filter(|&height| height > 0.0).fold(f64::INFINITY, f64::min);
+                let lowest = if lowest.is_finite() { lowest } else { PLAIN_LAND_M };
+                let height = height_m.unwrap_or(lowest);
+                filled.extend(cells.iter().map(|&c| (c as u32, height)));
+            }
+        }
+    }
+    // Two seas behind one sill fill the same land: to the higher sill.
+    filled.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    filled.dedup_by_key(|&mut (cell, _)| cell);
+    filled
+}
+
+/// The lowest height that water has to rise to, to run from these cells into another sea (Barnes et al. 2014,
+/// doi:10.1016/j.cageo.2013.04.024, from the sea outwards); `None` when there is no way.
+fn sill(map: &Map, values: &[f64], labels: &[u32], sea: &[usize]) -> Option<f64> {
+    let own = labels[*sea.first()?];
+    let mut seen = vec![false; values.len()];
+    let mut open = BinaryHeap::new();
+    for &cell in sea {
+        seen[cell] = true;
+        open.push(Reverse((Height(f64::NEG_INFINITY), cell)));
+    }
+    while let Some(Reverse((Height(level), cell))) = open.pop() {
+        if labels[cell] != 0 && labels[cell] != own {
+            return Some(level);
+        }
+        for next in map.touching(cell) {
+            if !std::mem::replace(&mut seen[next], true) && !values[next].is_nan() {
+                open.push(Reverse((Height(level.max(values[next])), next)));
+            }
+        }
+    }
+    None
+}
+
+/// The cells that are under water when it stands at `sill` over these.
+fn basin_below(map: &Map, values: &[f64], sea: &[usize], sill: f64) -> Vec<usize> {
+    let mut seen = vec![false; values.len()];
+    sea.iter().for_each(|&cell| seen[cell] = true);
+    let mut open = sea.to_vec();
+    let mut basin = Vec::new();
+    while let Some(cell) = open.pop() {
+        basin.push(cell);
+        for next in map.touching(cell) {
+            if values[next] < sill && !std::mem::replace(&mut seen[next], true) {
+                open.push(next);
+            }
+        }
+    }
+    basin
+}
+
+/// A height in a heap; there are no missing ones.
+#[derive(PartialEq)]
+struct Height(f64);
+
+impl Eq for Height {}
+
+impl Ord for Height {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Height {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Makes sea along a line.
+pub(super) fn open_channel(
+    map: &Map,
+    values: &[f64],
+    mask: &Mask,
+    line: &Line,
+    width: u32,
+    depth_m: f64,
+) -> Cells {
+    let below = (width as usize - 1) / 2;
+    let mut channel = Vec::new();
+    for cell in path(map, line) {
+        let (row, column) = map.position(cell);
+        for i in 0..width as usize {
+            for j in 0..width as usize {
+                let row = (row + i).checked_sub(below).filter(|&row| row < map.rows());
+                let column = wrapped(map, (column + j) as i64 - below as i64);
+                if let (Some(row), Some(column)) = (row, column) {
+                    channel.push(row * map.columns() + column);
+                }
+            }
+        }
+    }
+    let dry = |value: f64| match map.meaning() {
+        Meaning::Depth => !(value >= depth_m),
+        _ => !(value <= -depth_m),
+    };
+    let new = if map.meaning() == Meaning::Depth { depth_m } else { -depth_m };
+    rising(
+        channel
+            .into_iter()
+            .filter(|&cell| mask.contains(cell) && dry(values[cell]))
+            .map(|cell| (cell as u32, new))
+            .collect(),
+    )
+}
+
+/// The column that a number stands for, across the date line where it is joined.
+fn wrapped(map: &Map, column: i64) -> Option<usize> {
+    let columns = map.columns() as i64;
+    let joined = map.seams().date_line == crate::components::DateLine::Joined;
+    let column = if joined { column.rem_euclid(columns) } else { column };
+    (0..columns).contains(&column).then_some(column as usize)
+}
+
+/// The cells along a line, each touching the one before along an edge.
+pub(super) fn path(map: &Map, line: &Line) -> Vec<usize> {
+    let mut cells: Vec<usize> = Vec::new();
+    let mut go_to = |next: usize| match cells.last() {
+        None => cells.push(next),
+        Some(&last) => cells.extend(steps(map, last, next)),
+    };
+    if line.column_row.is_empty() {
+        let mut near = None;
+        for point in sampled(map, &line.lon_lat) {
+            near = map.nearest(point, near);
+            near.into_iter().for_each(&mut go_to);
+        }
+    } else {
+        let cell_at = |[column, row]: Point| {
+            let row = row.round().clamp(0.0, map.rows() as f64 - 1.0) as usize;
+            let column = wrapped(map, column.round() as i64).unwrap_or(if column < 0.0 {
+                0
+            } else {
+                map.columns() - 1
+            });
+            row * map.columns() + column
+        };
+        let spacing = 0.25;
+        densified(&line.column_row, spacing).map(cell_at).for_each(&mut go_to);
+    }
+    cells
+}
+
+/// Points along a line in degrees, close enough to miss no cell that matters.
+fn sampled(map: &Map, points: &[Point]) -> impl Iterator<Item = Point> {
+    let spacing = match map.centres() {
+        Centres::Axes { lon_deg, lat_deg } => {
+            let step = |axis: &[f64]| {
+                axis.windows(2)
+                    .map(|pair| (pair[1] - pair[0]).abs())
+                    .filter(|&s| s > 0.0)
+                    .fold(90.0, f64::min)
+            };
+            step(lon_deg).min(step(lat_deg)) / 4.0
+        }
+        _ => 90.0 / (map.rows().max(map.columns()) as f64),
+    };
+    densified(points, spacing.max(0.01)).collect::<Vec<_>>().into_iter()
+}
+
+/// The points of a line and further ones between them, at most `spacing` apart in each coordinate.
+fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = Point> + '_ {
+    let between = points.windows(2).flat_map(move |ends| {
+        let [from, to] = [ends[0], ends[1]];
+        let apart = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
+        let parts = (apart / spacing).ceil().clamp(1.0, 1e6) as usize;
+        (1..=parts).map(move |k| {
+            let t = k as f64 / parts as f64;
+            [from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])]
+        })
+    });
+    points.first().copied().into_iter().chain(between)
+}
+
+/// From one cell to another by edges, the shorter way around; without the first.
+fn steps(map: &Map, from: usize, to: usize) -> Vec<usize> {
+    let (mut row, mut column) = map.position(from);
+    let (last_row, last_column) = map.position(to);
+    let columns = map.columns() as i64;
+    let mut across = last_column as i64 - column as i64;
+    if map.seams().date_line == crate::components::DateLine::Joined && 2 * across.abs() > columns {
+        across -= across.signum() * columns;
+    }
+    let along = last_row as i64 - row as i64;
+    let (mut done_across, mut done_along) = (0_i64, 0_i64);
+    let mut cells = Vec::new();
+    while done_across < across.abs() || done_along < along.abs() {
+        // The direction that lags behind goes first.
+        if (2 * done_across + 1) * along.abs() <= (2 * done_along + 1) * across.abs()
+            && done_across < across.abs()
+            || done_along == along.abs()
+        {
+            done_across += 1;
+            column = (column as i64 + across.signum()).rem_euclid(columns) as usize;
+        } else {
+            done_along += 1;
+            row = (row as i64 + along.signum()) as usize;
+        }
+        cells.push(row * map.columns() + column);
+    }
+    cells
+}
+
+/// A passage one cell wide: sea on both sides along it, land on both banks.
+pub(super) struct Strait {
+    pub(super) cell: usize,
+    /// The land on either side, in the order of rows or columns.
+    pub(super) banks: [usize; 2],
+}
+
+/// All passages one cell wide, each by its own pattern alone (the marks on the map also see each other), by cell; the date
+/// line is joined where it is.
+pub(super) fn straits(map: &Map, sea: &[bool]) -> Vec<Strait> {
+    let mut straits = Vec::new();
+    for cell in (0..sea.len()).filter(|&cell| sea[cell]) {
+        let [north, south, west, east] = map.beside(cell);
+        let (Some(north), Some(south), Some(west), Some(east)) = (north, south, west, east) else { continue };
+        match [sea[north], sea[south], sea[west], sea[east]] {
+            [true, true, false, false] => straits.push(Strait { cell, banks: [west, east] }),
+            [false, false, true, true] => straits.push(Strait { cell, banks: [north, south] }),
+            _ => {}
+        }
+    }
+    straits
+}
+
+fn sea_of(map: &Map, values: &[f64]) -> Vec<bool> {
+    values.iter().map(|&value| map.meaning().is_sea(value)).collect()
+}
+
+/// Makes land of the selected passages.
+pub(super) fn close_passages(map: &Map, values: &[f64], mask: &Mask, height_m: Option<f64>) -> Cells {
+    let height = |strait: &Strait| match map.meaning() {
+        Meaning::Depth => 0.0,
+        _ => height_m.unwrap_or_else(|| land_or_plain(strait.banks.map(|bank| values[bank]))),
+    };
+    straits(map, &sea_of(map, values))
+        .iter()
+        .filter(|strait| mask.contains(strait.cell))
+        .map(|strait| (strait.cell as u32, height(strait)))
+        .collect()
+}
+
+/// The lower of two banks; banks without a height give a plain one.
+fn land_or_plain(banks: [f64; 2]) -> f64 {
+    let lower = banks[0].min(banks[1]);
+    if lower.is_nan() { PLAIN_LAND_M } else { lower }
+}
+
+/// Makes sea of one bank of the selected passages: over a whole strait the same one, the one that does not open to a third
+/// sea, else the lower, else the northern or western.
+pub(super) fn widen_passages(map: &Map, values: &[f64], mask: &Mask) -> Cells {
+    let sea = sea_of(map, values);
+    let straits: Vec<Strait> =
+        straits(map, &sea).into_iter().filter(|strait| mask.contains(strait.cell)).collect();
+    let at = |cell: usize| straits.binary_search_by_key(&cell, |strait| strait.cell).ok();
+    let along = |strait: &Strait| {
+        let across = strait.banks.map(Some);
+        map.beside(strait.cell).into_iter().filter(move |next| !across.contains(next)).flatten()
+    };
+    let mut seen = vec![false; straits.len()];
+    let mut widened = Vec::new();
+    for first in 0..straits.len() {
+        if std::mem::replace(&mut seen[first], true) {
+            continue;
+        }
+        let (mut group, mut open) = (Vec::new(), vec![first]);
+        while let Some(number) = open.pop() {
+            group.push(number);
+            for next in along(&straits[number]).filter_map(at) {
+                // Of a bend only what runs the same way.
+                let same = straits[next].banks[0] + straits[number].cell
+                    == straits[number].banks[0] + straits[next].cell;
+                if same && !std::mem::replace(&mut seen[next], true) {
+                    open.push(next);
+                }
+            }
+        }
+        let cost = |side: usize| {
+            let banks = || group.iter().map(|&number| &straits[number]).map(|s| (s.cell, s.banks[side]));
+            let opens = banks()
+                .filter(|&(cell, bank)| map.beside(bank).into_iter().flatten().any(|c| c != cell && sea[c]))
+                .count();
+            let height: f64 = banks().map(|(_, bank)| values[bank]).filter(|h| !h.is_nan()).sum();
+            (opens, height)
+        };
+        let (one, other) = (cost(0), cost(1));
+        let side = usize::from(other.0.cmp(&one.0).then(other.1.total_cmp(&one.1)).is_lt());
+        widened.extend(
+            group.iter().map(|&number| (straits[number].banks[side] as u32, values[straits[number].cell])),
+        );
+    }
+    rising(widened)
+}
+
+/// Corrects the selected cells that break the pole rules.
+pub(super) fn pole_rules(map: &Map, values: &[f64], mask: &Mask) -> Cells {
+    let Ok(view) = aview1(values).into_shape_with_order(map.dim()) else { return Vec::new() };
+    let maps = Maps::new(map, view);
+    let broken = || maps.broken_pole_rules().iter().map(|&cell| cell as usize).filter(|&c| mask.contains(c));
+    let sea = maps.sea();
+    let to_land: Vec<usize> = broken().filter(|&cell| sea[cell]).collect();
+    let to_sea: Vec<usize> = broken().filter(|&cell| !sea[cell]).collect();
+    let depth = map.meaning() == Meaning::Depth;
+    let (plain_land, plain_sea) = if depth { (0.0, PLAIN_SEA_M) } else { (PLAIN_LAND_M, -PLAIN_SEA_M) };
+    let mut cells =
+        nearest_values(map, values, &to_land, |cell| !sea[cell] && !values[cell].is_nan(), plain_land);
+    cells.extend(nearest_values(map, values, &to_sea, |cell| sea[cell], plain_sea));
+    rising(cells)
+}
+
+/// For each of these cells the value of the nearest cell (by edges) that `gives`, else `plain`.
+fn nearest_values(
+    map: &Map,
+    values: &[f64],
+    wanting: &[usize],
+    gives: impl Fn(usize) -> bool,
+    plain: f64,
+) -> Cells {
+    if wanting.is_empty() {
+        return Vec::new();
+    }
+    let mut value: Vec<Option<f64>> = vec![None; values.len()];
+    let mut open = VecDeque::new();
+    for cell in (0..values.len()).filter(|&cell| gives(cell)) {
+        value[cell] = Some(values[cell]);
+        open.push_back(cell);
+    }
+    while let Some(cell) = open.pop_front() {
+        for next in map.touching(cell) {
+            if value[next].is_none() {
+                value[next] = value[cell];
+                open.push_back(next);
+            }
+        }
+    }
+    wanting.iter().map(|&cell| (cell as u32, value[cell].unwrap_or(plain))).collect()
+}
+
+/// Smooths the selected cells.
+pub(super) fn smooth(map: &Map, values: &[f64], mask: &Mask, passes: u32, keep_coast: bool) -> Cells {
+    let selected: Vec<usize> = mask.cells().filter(|&cell| !values[cell].is_nan()).collect();
+    let mut smoothed: Vec<f64> = values.to_vec();
+    let kind = |cell: usize| !keep_coast || map.meaning().is_sea(values[cell]);
+    for _ in 0..passes {
+        let means: Vec<f64> = selected
+            .iter()
+            .map(|&cell| {
+                let (mut sum, mut weights) = (4.0 * smoothed[cell], 4.0);
+                let [north, south, west, east] = map.beside(cell);
+                let mut add = |next: Option<usize>, weight: f64| {
+                    let next = next.filter(|&next| !smoothed[next].is_nan() && kind(next) == kind(cell));
+                    if let Some(next) = next {
+                        sum += weight * smoothed[next];
+                        weights += weight;
+                    }
+                };
+                for next in [north, south, west, east] {
+                    add(next, 2.0);
+                }
+                for row in [north, south].into_iter().flatten() {
+                    let [_, _, west, east] = map.beside(row);
+                    add(west, 1.0);
+                    add(east, 1.0);
+                }
+                sum / weights
+            })
+            .collect();
+        for (&cell, mean) in selected.iter().zip(means) {
+            smoothed[cell] = mean;
+        }
+    }
+    selected.into_iter().map(|cell| (cell as u32, smoothed[cell])).collect()
+}
+
+/// The selected ones of copied cells.
+pub(super) fn copied(map: &Map, mask: &Mask, cells: &[CopiedCell]) -> Cells {
+    rising(
+        cells
+            .iter()
+            .filter_map(|copied| Some((copied.cell.index(map)?, copied.value.unwrap_or(f64::NAN))))
+            .filter(|&(cell, _)| mask.contains(cell))
+            .map(|(cell, value)| (cell as u32, value))
+            .collect(),
+    )
+}
+
+/// Gives the outer of two cells in the same place the value of the inner one.
+pub(super) fn match_twins(map: &Map, values: &[f64], mask: &Mask) -> Cells {
+    let seams = map.seams();
+    if seams.overlap == grid::Overlap::None && seams.fold == grid::Fold::None {
+        return Vec::new();
+    }
+    mask.cells().map(|cell| (cell as u32, values[inner(map, cell)])).collect()
+}
+
+/// The cell that the model keeps of those in the same place as `cell`.
+pub(super) fn inner(map: &Map, cell: usize) -> usize {
+    // Not in the doubled columns, then in the southernmost row, then in the western half of a pivot row.
+    let columns = map.columns();
+    let outer = |cell: usize| {
+        let column = cell % columns;
+        map.seams().overlap == grid::Overlap::TwoColumns && (column == 0 || column + 1 == columns)
+    };
+    let mut group = vec![cell];
+    let mut known = 0;
+    while known < group.len() {
+        let twins: Vec<usize> = map.twins(group[known]).filter(|twin| !group.contains(twin)).collect();
+        group.extend(twins);
+        known += 1;
+    }
+    group.into_iter().min_by_key(|&cell| (outer(cell), cell)).unwrap_or(cell)
+}
