@@ -66,6 +66,7 @@ impl Settings {
                     .upload_limit_mb
                     .map_or(defaults.web.upload_limit_bytes, |mb| mb.saturating_mul(1_000_000)),
                 development: config.development,
+                base: "",
             },
             thanks: match config.thanks.as_deref() {
                 Some("CEREGE") => Thanks::Cerege,

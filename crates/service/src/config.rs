@@ -37,6 +37,12 @@ pub mod names {
     pub const FLASK_RUN_HOST: &str = "FLASK_RUN_HOST";
     /// Port of the web pages; 5000.
     pub const FLASK_RUN_PORT: &str = "FLASK_RUN_PORT";
+    /// Address of the map editor; `0.0.0.0`.
+    pub const PANEL_RUN_HOST: &str = "PANEL_RUN_HOST";
+    /// Port of the map editor; 5006.
+    pub const PANEL_RUN_PORT: &str = "PANEL_RUN_PORT";
+    /// Other sites whose pages may open the map editor's websocket, `host[:port]` with commas between; `*` is any.
+    pub const BOKEH_ALLOW_WS_ORIGIN: &str = "BOKEH_ALLOW_WS_ORIGIN";
     /// `basic`: anybody registers; `logged_in`: only who is logged in makes accounts.
     pub const AUTH: &str = "AUTH";
     /// The account made with `AUTH=logged_in`; `admin`.
@@ -133,6 +139,10 @@ pub struct Config {
     pub broker: Option<rabbit::Settings>,
     /// The web pages.
     pub web: Listen,
+    /// The map editor, as a service of its own.
+    pub panel: Listen,
+    /// Other sites whose pages may open the map editor's websocket; `*` is any.
+    pub websocket_origins: Vec<String>,
     /// The health endpoints of services without pages; `None` switches them off.
     pub health: Option<Listen>,
     /// Who may make accounts.
@@ -185,6 +195,14 @@ impl Config {
                 host: variables.text(names::FLASK_RUN_HOST).unwrap_or_else(|| "0.0.0.0".into()),
                 port: variables.number(names::FLASK_RUN_PORT)?.unwrap_or(5000),
             },
+            panel: Listen {
+                host: variables.text(names::PANEL_RUN_HOST).unwrap_or_else(|| "0.0.0.0".into()),
+                port: variables.number(names::PANEL_RUN_PORT)?.unwrap_or(5006),
+            },
+            websocket_origins: variables
+                .text(names::BOKEH_ALLOW_WS_ORIGIN)
+                .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
+                .unwrap_or_default(),
             health: match variables.number(names::HEALTH_PORT)?.unwrap_or(8080) {
                 0 => None,
                 port => Some(Listen {

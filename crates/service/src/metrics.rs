@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The counters of a process. Clones share them.
+/// The numbers of a process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     counted: Arc<Mutex<BTreeMap<Series, f64>>>,
+    levels: Arc<Mutex<BTreeMap<Series, f64>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,17 +24,24 @@ impl Metrics {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner).entry(series).or_insert(0.0) += amount;
     }
 
-    /// Everything counted so far, as Prometheus reads it.
+    /// Sets the gauge `name` with these labels.
+    pub fn set(&self, name: &'static str, labels: &[(&'static str, &str)], value: f64) {
+        let series = Series { name, labels: written(labels) };
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner).insert(series, value);
+    }
+
+    /// Everything so far, as Prometheus reads it.
     pub fn text(&self) -> String {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
-        let mut last = "";
-        for (series, value) in counted.iter() {
-            if series.name != last {
-                let _ = writeln!(text, "# TYPE {} counter", series.name);
-                last = series.name;
+        for (kind, series) in [("counter", &self.counted), ("gauge", &self.levels)] {
+            let mut last = "";
+            for (series, value) in series.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                if series.name != last {
+                    let _ = writeln!(text, "# TYPE {} {kind}", series.name);
+                    last = series.name;
+                }
+                let _ = writeln!(text, "{}{} {value}", series.name, series.labels);
             }
-            let _ = writeln!(text, "{}{} {value}", series.name, series.labels);
         }
         text
     }
@@ -68,7 +76,10 @@ mod tests {
         metrics.add("a_total", &[("step", "pft")], 1.0);
         metrics.add("a_total", &[("step", "pft")], 2.0);
         metrics.add("a_total", &[("step", "\"odd\"")], 1.0);
+        metrics.set("open", &[], 2.0);
+        metrics.set("open", &[], 1.0);
         let text = metrics.text();
+        assert!(text.contains("# TYPE open gauge\nopen 1\n"), "{text}");
         assert!(text.contains("a_total{step=\"pft\"} 3\n"), "{text}");
         assert!(text.contains("a_total{step=\"\\\"odd\\\"\"} 1\n"), "{text}");
         assert_eq!(text.matches("# TYPE a_total counter").count(), 1);

@@ -53,8 +53,8 @@ where
         Err(error) => return complain(name, &error),
     };
     if command == Command::Healthcheck {
-        return match config.health.as_ref().map(alive) {
-            None | Some(Ok(())) => ExitCode::SUCCESS,
+        return match config.health.as_ref().map(|health| ask(health, "/livez")) {
+            None | Some(Ok(_)) => ExitCode::SUCCESS,
             Some(Err(error)) => complain(name, &error),
         };
     }
@@ -105,23 +105,29 @@ pub fn stop_on_signals() -> Result<CancellationToken, Error> {
     Ok(stop)
 }
 
-/// Asks a running service whether it lives.
-fn alive(health: &Listen) -> Result<(), Error> {
+/// Asks the running service on this machine, at one of its health endpoints, and gives the body of its answer.
+///
+/// # Errors
+/// It does not answer, or not with 200.
+pub fn ask(health: &Listen, path: &str) -> Result<String, Error> {
     let host = if health.host == "0.0.0.0" { "127.0.0.1" } else { &health.host };
     let address = format!("{host}:{}", health.port);
-    let ask = || -> std::io::Result<String> {
+    let answer = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(&address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        // HTTP/1.0: the body comes as it is, not in chunks.
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    match ask() {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok(()),
-        Ok(answer) => {
-            Err(Error::Other(format!("{address} answers {}", answer.lines().next().unwrap_or("nothing"))))
-        }
+    match answer() {
+        Ok(answer) => match (answer.split(' ').nth(1), answer.split_once("\r\n\r\n")) {
+            (Some("200"), Some((_, body))) => Ok(body.to_owned()),
+            _ => {
+                Err(Error::Other(format!("{address} answers {}", answer.lines().next().unwrap_or("nothing"))))
+            }
+        },
         Err(error) => Err(Error::Other(format!("{address} does not answer: {error}"))),
     }
 }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub upload_limit_bytes: u64,
     /// Pages for developers.
     pub development: bool,
+    /// What stands before every path of this service's own pages and files: empty, or `/panel`.
+    pub base: &'static str,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             registration_open: true,
             upload_limit_bytes: 2_000_000_000,
             development: false,
+            base: "",
         }
     }
 }

@@ -102,7 +102,7 @@ impl Page {
     pub fn render(mut self, request: &HttpRequest) -> Result<HttpResponse, Error> {
         let site = Site::of(request)?;
         let visitor = Visitor::of(request)?;
-        self.context.insert("assets", &site.assets.prefix());
+        self.context.insert("assets", &format!("{}{}", site.settings.base, site.assets.prefix()));
         self.context.insert("csrf_token", visitor.csrf());
         self.context.insert("form_key", &Uuid::new_v4());
         self.context.insert("path", request.path());

@@ -207,9 +207,16 @@ impl Owned {
     /// # Errors
     /// When nobody is logged in; when there is no such data file, or it is somebody else's: the answer is the same.
     pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+        Self::named(request, request.match_info().query("id"))
+    }
+
+    /// The visitor's data file with this id, where an address names it elsewhere than in the path.
+    ///
+    /// # Errors
+    /// As [`Owned::of`].
+    pub fn named(request: &HttpRequest, text: &str) -> Result<Self, Error> {
         let login = Login::of(request)?;
         let missing = |id: &str| Error::not_found(format!("Workflow {id}"));
-        let text = request.match_info().query("id");
         let id: i32 = text.parse().map_err(|_| missing(text))?;
         let file = Site::of(request)?.store.data_file(DataFileId(id))?;
         let file = file.filter(|file| file.owner == login.user.id).ok_or_else(|| missing(text))?;
@@ -234,7 +241,10 @@ pub fn is_api(path: &str) -> bool {
 /// The login page, with the way back to where the visitor wanted to go.
 pub(crate) fn login_address(request: &HttpRequest) -> String {
     let wanted = if request.method() == Method::GET {
-        request.uri().path_and_query().map(|path| path.as_str().to_owned())
+        let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
+        // A proxy may have taken the beginning of the path away.
+        let base = Site::of(request).map_or("", |site| site.settings.base);
+        path.map(|path| if path.starts_with(base) { path } else { format!("{base}{path}") })
     } else {
         // What was sent is lost; the page with the form is not.
         Some(request.path().to_owned()).filter(|path| path.ends_with("/upload") || path != "/auth/logout")

@@ -16,7 +16,7 @@ use actix_web::{HttpResponse, Responder};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::field::route as field;
+use crate::field;
 use crate::routes::get;
 
 /// The description of the API.

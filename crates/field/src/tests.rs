@@ -5,12 +5,13 @@ use ndarray::{Array, ArrayD, Dimension as _, IxDyn};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::MapError;
-use super::answer::{MAGIC, Part, View};
-use super::descriptor::{Choice, Style, describe};
-use super::geometry::{Axis, Geometry, Hints};
-use super::slice::Window;
-use super::source::Difference;
+use crate::MapError;
+use crate::answer::{Part, View};
+use crate::container::MAGIC;
+use crate::descriptor::{Choice, Style, describe};
+use crate::geometry::{Axis, Geometry, Hints};
+use crate::slice::Window;
+use crate::source::Difference;
 
 fn array(shape: &[usize], value: impl Fn(&[usize]) -> f64) -> ArrayD<f64> {
     Array::from_shape_fn(IxDyn(shape), |index| value(index.slice()))
@@ -80,7 +81,7 @@ fn the_position_along_leading_dimensions_is_checked() {
     let hints = Hints::default();
     let at =
         |at| view(&file, &hints).field(&Choice { variable: Some("frac"), at: Some(at) }, Part::default());
-    let answer = at("0,2").unwrap();
+    let answer = at("0,2").unwrap().to_bytes();
     let (header, codes) = opened(&answer);
     assert_eq!(header["at"], serde_json::json!([0, 2]));
     assert_eq!(header["planes"][0]["table"], serde_json::json!([2.0]));
@@ -167,7 +168,7 @@ fn two_dimensional_coordinates_that_are_axes_are_told_from_a_curvilinear_grid() 
         let mesh = view(&file, &hints).mesh(&Choice::default(), None);
         if curvilinear {
             assert!(matches!(description.grids[0], Geometry::Curvilinear { .. }));
-            let mesh = mesh.unwrap();
+            let mesh = mesh.unwrap().to_bytes();
             let (header, _) = opened(&mesh);
             assert_eq!(header["window"], serde_json::json!([0, 0, 9, 6]));
             assert_eq!(header["planes"].as_array().unwrap().len(), 2);
@@ -245,6 +246,7 @@ fn a_window_names_what_it_is() {
     let hints = Hints::default();
     let part = Part { level: Some(1), window: Some(Window { i: 4, j: 1, ni: 2, nj: 2 }) };
     let answer = view(&file, &hints).field(&Choice { variable: Some("topo"), at: None }, part).unwrap();
+    let answer = answer.to_bytes();
     let (header, codes) = opened(&answer);
     assert_eq!(header["size"], serde_json::json!([6, 3]));
     assert_eq!(header["window"], serde_json::json!([4, 1, 2, 2]));

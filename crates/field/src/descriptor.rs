@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use dataset::{AttributeValue, DataType, Header, VariableHeader};
 use serde::Serialize;
 
-use super::MapError;
-use super::geometry::{self, Geometry, Hints, Placed};
-use super::slice::Plane;
-use super::source::{Slabs, by_name};
+use crate::MapError;
+use crate::geometry::{self, Geometry, Hints, Placed};
+use crate::slice::Plane;
+use crate::source::{Slabs, by_name};
 
 /// The first look at a field has at most this many cells.
 pub const OVERVIEW_CELLS: usize = 300_000;

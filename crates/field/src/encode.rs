@@ -186,13 +186,13 @@ fn residuals_16(words: &[u32], width: usize) -> impl Iterator<Item = u16> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// What the browser does.
-    pub(in super::super) fn decode(encoded: &Encoded, width: usize) -> Vec<f64> {
+    pub(crate) fn decode(encoded: &Encoded, width: usize) -> Vec<f64> {
         let count = |size: usize| encoded.payload.len() / size;
         let word = |k: usize, n: usize, size: usize| -> u32 {
             (0..size).map(|plane| u32::from(encoded.payload[plane * n + k]) << (8 * plane)).sum()

@@ -1,22 +1,43 @@
-//! The routes: whose file, which revision, and the answer off the executor.
+//! Any variable of any stored file, for a map in the browser: the routes. What they answer is made by the crate `field`.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /{id}/{type}/field.json` | what can be drawn: variables, dimensions, axes, style ([`Descriptor`]) |
+//! | `GET /{id}/{type}/field` | values of a window of a level of detail, binary |
+//! | `GET /{id}/{type}/field/mesh` | corners of the cells of a curvilinear grid, binary |
+//! | `GET /{id}/{type}/field/value` | one cell, exactly: `{ i, j, value, lon, lat }` |
+//!
+//! The same lie under `/api/v1/data-files/{id}/{type}/`, for scripts with a token.
+//!
+//! All take `revision` (a number; else the latest of the type) and `minus` (a revision to subtract, cell by cell: by
+//! position, whatever the dimensions are called). All but the first take `variable` and `at` (positions along the
+//! dimensions before rows and columns, `0,3`). `field` takes `level` (one cell for `2^level` squared of the file) and
+//! `window` (`i,j,columns,rows` in cells of the level), `field/mesh` takes `level`, `field/value` takes `cell`
+//! (`i,j`). Without `level` the answer is the finest that has at most 300,000 cells.
+//!
+//! Answers name their revision by `ETag` and are revalidated at every use, so that a browser keeps them and the
+//! owner is checked all the same. Errors are `application/problem+json`: 422 for what cannot be drawn, compared or
+//! found in the file, 404 for revisions that do not exist. Files are read off the executor, a few at a time.
+//!
+//! The browser's side is the web crate's `static/map/climsim-map.js`; how a page embeds it stands there.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::{self as aw, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use field::MapError;
+use field::answer::{Part, View, gzip};
+use field::descriptor::{Choice, Descriptor, describe};
+use field::geometry::Hints;
+use field::slice::Window;
+use field::source::{Difference, Slabs};
 use serde::Deserialize;
 use store::{DataFile, Revision, Store};
 use tokio::sync::Semaphore;
 use web::{Code, Error, Owned, Site};
 use workflow::FileType;
 
-use super::MapError;
-use super::answer::{Part, View, gzip};
-use super::descriptor::{Choice, Descriptor, describe};
-use super::geometry::Hints;
-use super::slice::Window;
-use super::source::{Difference, Opened, Slabs};
 use crate::api::Problem;
 use crate::archive;
 use crate::pages::unreadable;
@@ -31,12 +52,12 @@ const DATA_FILE: [&str; 2] = ["/{id}", "/api/v1/data-files/{id}"];
 /// The routes of this module; see its header.
 pub fn configure(config: &mut ServiceConfig) {
     for data_file in DATA_FILE {
-        let field = format!("{data_file}/{{type}}/field");
+        let path = format!("{data_file}/{{type}}/field");
         config
-            .service(aw::resource(format!("{field}.json")).route(get().to(description)))
-            .service(aw::resource(format!("{field}/mesh")).route(get().to(mesh)))
-            .service(aw::resource(format!("{field}/value")).route(get().to(value)))
-            .service(aw::resource(field).route(get().to(values)));
+            .service(aw::resource(format!("{path}.json")).route(get().to(description)))
+            .service(aw::resource(format!("{path}/mesh")).route(get().to(mesh)))
+            .service(aw::resource(format!("{path}/value")).route(get().to(value)))
+            .service(aw::resource(path).route(get().to(values)));
     }
 }
 
@@ -256,9 +277,9 @@ impl Query {
             Wanted::Values => {
                 let window = numbers::<4>("window", self.window.as_deref(), "i,j,columns,rows")?;
                 let window = window.map(|[i, j, ni, nj]| Window { i, j, ni, nj });
-                Ok(view.field(&choice, Part { level: self.level()?, window })?)
+                Ok(view.field(&choice, Part { level: self.level()?, window })?.to_bytes())
             }
-            Wanted::Mesh => Ok(view.mesh(&choice, self.level()?)?),
+            Wanted::Mesh => Ok(view.mesh(&choice, self.level()?)?.to_bytes()),
             Wanted::Value => {
                 let cell = numbers::<2>("cell", self.cell.as_deref(), "i,j")?;
                 let [i, j] =

@@ -1,20 +1,17 @@
-//! The binary answers: a container of a JSON header and codes, and its compression.
+//! The binary answers: values and corners, and their compression.
 
 use std::io::Write as _;
 
 use dataset::Header;
 use serde_json::{Map, Value, json};
 
-use super::MapError;
-use super::corners::corners;
-use super::descriptor::{Choice, OVERVIEW_CELLS, Style, choose, style};
-use super::encode::{Encoded, Encoding, Fidelity, encode};
-use super::geometry::{Geometry, Hints};
-use super::slice::{Blend, MAX_CELLS, Window};
-use super::source::Slabs;
-
-/// The first bytes of every binary answer.
-pub const MAGIC: &[u8; 4] = b"CSF1";
+use crate::corners::corners;
+use crate::descriptor::{Choice, OVERVIEW_CELLS, Style, choose, style};
+use crate::encode::{Fidelity, encode};
+use crate::geometry::{Geometry, Hints};
+use crate::slice::{Blend, MAX_CELLS, Window};
+use crate::source::Slabs;
+use crate::{Container, MapError};
 
 /// Which part of a plane.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +40,7 @@ impl<S: Slabs> View<'_, S> {
     ///
     /// # Errors
     /// See [`MapError`].
-    pub fn field(&self, choice: &Choice<'_>, part: Part) -> Result<Vec<u8>, MapError> {
+    pub fn field(&self, choice: &Choice<'_>, part: Part) -> Result<Container, MapError> {
         let chosen = choose(self.source, self.header, self.subtracted, self.hints, choice)?;
         let plane = &chosen.plane;
         let level = part.level.unwrap_or_else(|| plane.level_below(OVERVIEW_CELLS));
@@ -62,14 +59,16 @@ impl<S: Slabs> View<'_, S> {
         header.insert("range".into(), json!(patch.range.map(|(min, max)| [min, max])));
         header.insert("robust".into(), json!(robust_range(&patch.values)));
         header.insert("sampled".into(), json!(patch.sampled));
-        Ok(container(header, &[("values", &encoded)]))
+        let mut container = Container::new(header);
+        container.push("values", &encoded);
+        Ok(container)
     }
 
     /// The answer to `field/mesh`: the corners of the cells of a curvilinear grid at a level, `(nj + 1) x (ni + 1)`.
     ///
     /// # Errors
     /// [`MapError::NotCurvilinear`], [`MapError::TooManyCells`], or as [`View::field`].
-    pub fn mesh(&self, choice: &Choice<'_>, level: Option<u32>) -> Result<Vec<u8>, MapError> {
+    pub fn mesh(&self, choice: &Choice<'_>, level: Option<u32>) -> Result<Container, MapError> {
         let chosen = choose(self.source, self.header, self.subtracted, self.hints, choice)?;
         let plane = &chosen.plane;
         let not_curvilinear = || MapError::NotCurvilinear { variable: plane.variable.name.clone() };
@@ -102,7 +101,10 @@ impl<S: Slabs> View<'_, S> {
         header.insert("level".into(), json!(level));
         header.insert("size".into(), json!([ni, nj]));
         header.insert("window".into(), json!([0, 0, ni + 1, nj + 1]));
-        Ok(container(header, &[("lon", &lon), ("lat", &lat)]))
+        let mut container = Container::new(header);
+        container.push("lon", &lon);
+        container.push("lat", &lat);
+        Ok(container)
     }
 
     /// The answer to `field/value`: one cell of the file, exactly.
@@ -131,42 +133,6 @@ impl<S: Slabs> View<'_, S> {
 
 /// Corners are estimated for grids of at most this many cells (48 bytes each while at it).
 const MAX_MESH_CELLS: usize = 1 << 22;
-
-/// `CSF1`, length of the JSON header (u32, little endian), the JSON header padded with blanks to a multiple of 8,
-/// then the payloads one after the other.
-fn container(mut header: Map<String, Value>, planes: &[(&str, &Encoded)]) -> Vec<u8> {
-    let described = planes.iter().map(|(name, encoded)| {
-        let mut plane = json!({ "name": name, "bytes": encoded.payload.len(), "error": encoded.error });
-        match &encoded.encoding {
-            Encoding::Table(table) => {
-                plane["encoding"] = json!("table");
-                plane["table"] = json!(table);
-            }
-            Encoding::Linear { scale, first } => {
-                plane["encoding"] = json!("linear");
-                plane["scale"] = json!(scale);
-                plane["first"] = json!(first);
-            }
-            Encoding::F32 => plane["encoding"] = json!("f32"),
-        }
-        plane
-    });
-    header.insert("planes".into(), described.collect());
-    let mut text = Value::Object(header).to_string();
-    while !text.len().is_multiple_of(8) {
-        text.push(' ');
-    }
-    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    let mut answer =
-        Vec::with_capacity(8 + text.len() + planes.iter().map(|(_, e)| e.payload.len()).sum::<usize>());
-    answer.extend_from_slice(MAGIC);
-    answer.extend_from_slice(&length.to_le_bytes());
-    answer.extend_from_slice(text.as_bytes());
-    for (_, encoded) in planes {
-        answer.extend_from_slice(&encoded.payload);
-    }
-    answer
-}
 
 /// Quick compression: the answer is made while somebody waits.
 pub fn gzip(answer: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use dataset::VariableHeader;
 
-use super::MapError;
-use super::source::Slabs;
+use crate::MapError;
+use crate::source::Slabs;
 
 /// Cells of one answer at most.
 pub const MAX_CELLS: usize = 1 << 20;

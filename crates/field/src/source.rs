@@ -3,7 +3,7 @@
 use dataset::{AttributeValue, Dataset, Header, VariableHeader};
 use ndarray::Slice;
 
-use super::MapError;
+use crate::MapError;
 
 /// Anything that can deliver parts of variables. Implementations read only what is asked for.
 pub trait Slabs {

@@ -9,9 +9,9 @@ use std::ops::Range;
 use dataset::{Header, VariableHeader};
 use serde::Serialize;
 
-use super::MapError;
-use super::slice::Plane;
-use super::source::{Coordinates, Slabs};
+use crate::MapError;
+use crate::slice::Plane;
+use crate::source::{Coordinates, Slabs};
 
 /// The names of the coordinates that the user confirmed.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +76,12 @@ pub struct Placed {
     pub x: usize,
     /// How the cells are placed.
     pub geometry: Geometry,
+    /// Of a regular geometry: longitudes of the columns and latitudes of the rows as the file has them.
+    pub axes: Option<LonsLats>,
 }
+
+/// Longitudes of the columns and latitudes of the rows.
+pub type LonsLats = (Vec<f64>, Vec<f64>);
 
 /// Coordinates of more cells than this are only looked at in some rows to tell axes from a curvilinear grid.
 const LOOK_AT_ALL: usize = 1 << 22;
@@ -97,6 +102,7 @@ pub fn place(
         y: n.saturating_sub(2),
         x: n.saturating_sub(1),
         geometry: Geometry::Index { reason: reason.to_owned() },
+        axes: None,
     };
     let along = |coordinate: &VariableHeader| -> Option<Vec<usize>> {
         let position = |d: &String| variable.dimensions.iter().position(|own| own == d);
@@ -122,28 +128,20 @@ pub fn place(
         (&[x], &[y]) if x != y => {
             let lons = source.slab(lon, &[0], &lon.shape)?;
             let lats = source.slab(lat, &[0], &lat.shape)?;
-            Ok(regular(y, x, lons, lats).unwrap_or_else(|reason| Placed {
-                y,
-                x,
-                geometry: Geometry::Index { reason: reason.to_owned() },
-            }))
+            Ok(regular(y, x, lons, lats))
         }
         (&[first, second], other) if other == [first, second] => {
             // Which of the two is east-west is only certain when they are axes; else rows are the first.
             for (y, x, turned) in [(first, second, false), (second, first, true)] {
                 if let Some((lons, lats)) = as_axes(source, lon, lat, turned)? {
-                    return Ok(regular(y, x, lons, lats).unwrap_or_else(|reason| Placed {
-                        y,
-                        x,
-                        geometry: Geometry::Index { reason: reason.to_owned() },
-                    }));
+                    return Ok(regular(y, x, lons, lats));
                 }
             }
             if variable.shape[first] < 2 || variable.shape[second] < 2 {
                 return Ok(fallback("The grid has a single row or column of positions."));
             }
             let geometry = Geometry::Curvilinear { lon: lon.name.clone(), lat: lat.name.clone() };
-            Ok(Placed { y: first, x: second, geometry })
+            Ok(Placed { y: first, x: second, geometry, axes: None })
         }
         _ => Ok(fallback("Longitude and latitude do not belong to two dimensions of this variable.")),
     }
@@ -210,12 +208,18 @@ fn looks_like(variable: &VariableHeader, wanted: Direction) -> bool {
             && (attribute("axis") == axis || name == axis && attribute("units").starts_with("degree")))
 }
 
-fn regular(y: usize, x: usize, lons: Vec<f64>, lats: Vec<f64>) -> Result<Placed, &'static str> {
-    let lon = Axis::new(unwrapped(lons))
-        .ok_or("The longitudes are not in order, or some are missing, so cells are shown by their number.")?;
-    let lat = Axis::new(lats)
-        .ok_or("The latitudes are not in order, or some are missing, so cells are shown by their number.")?;
-    Ok(Placed { y, x, geometry: Geometry::Regular { lon, lat } })
+fn regular(y: usize, x: usize, lons: Vec<f64>, lats: Vec<f64>) -> Placed {
+    let axes = (lons.clone(), lats.clone());
+    let reason = |what: &str| {
+        let reason =
+            format!("The {what} are not in order, or some are missing, so cells are shown by their number.");
+        Placed { y, x, geometry: Geometry::Index { reason }, axes: None }
+    };
+    match (Axis::new(unwrapped(lons)), Axis::new(lats)) {
+        (None, _) => reason("longitudes"),
+        (_, None) => reason("latitudes"),
+        (Some(lon), Some(lat)) => Placed { y, x, geometry: Geometry::Regular { lon, lat }, axes: Some(axes) },
+    }
 }
 
 /// Longitudes that jump back by a turn once continue beyond 180 instead.
@@ -227,9 +231,6 @@ fn unwrapped(mut lons: Vec<f64>) -> Vec<f64> {
     }
     lons
 }
-
-/// Longitudes of the columns and latitudes of the rows.
-type LonsLats = (Vec<f64>, Vec<f64>);
 
 /// The axes of two-dimensional coordinates, when they are axes: `turned` when columns are the first dimension.
 fn as_axes(
