@@ -43,12 +43,14 @@
  * read from the file.
  */
 
-import { STYLE_MAPS, codeColor, colorMaps, css, hasMiddle, positions, scale, table, valueAt } from './colors.js';
+import { axes } from './axes.js';
+import { STYLE_MAPS, codeColor, colorMaps, css, scale } from './colors.js';
 import { MeshGrid, RegularGrid } from './grid.js';
+import { colourBar } from './legend.js';
 import { paint } from './paint.js';
 import { Source, addresses, get } from './source.js';
 import styles from './styles.js';
-import { View, latText, lonText, multiples, niceStep, numberText, ticks } from './view.js';
+import { View, latText, lonText, numberText } from './view.js';
 import { parse } from './wire.js';
 
 /** Fewer pixels than this per cell: no edges. */
@@ -406,48 +408,9 @@ export class ClimsimMap extends HTMLElement {
     context.fillRect(place.x, place.y, place.w, place.h);
     context.imageSmoothingEnabled = false;
     context.drawImage(this.#raster, place.x, place.y, place.w, place.h);
-    this.#axes(context, place, extent, { text: ink('--m-text'), line: ink('--m-line'), quiet: ink('--m-quiet') });
+    axes(context, { view, place, extent, geographic: this.#grid.geographic, lines: this.#show.lines, width: this.clientWidth, ink: ink('--m-quiet'), font: style.fontFamily });
     this.redrawLayers();
     if (!this.painted) this.painted = performance.now();
-  }
-
-  #axes(context, place, extent, ink) {
-    const view = this.view, geographic = this.#grid.geographic, narrow = this.clientWidth < 620;
-    const step = (pixels) => niceStep(pixels / view.scale, geographic);
-    const xs = step(narrow ? 62 : 78), ys = step(narrow ? 34 : 42);
-    context.font = `${narrow ? 11 : 12}px ${getComputedStyle(this).fontFamily}`;
-    context.fillStyle = ink.quiet;
-    context.textBaseline = 'middle';
-    const digits = (s) => s < .1 ? 2 : s < 1 ? 1 : 0;
-    const bottom = place.y + place.h;
-    context.lineWidth = 1;
-    const stroke = (x0, y0, x1, y1, style) => {
-      context.strokeStyle = style;
-      context.beginPath();
-      context.moveTo(x0, y0);
-      context.lineTo(x1, y1);
-      context.stroke();
-    };
-    const crisp = (v) => Math.round(v) + .5;
-    const grid = 'rgb(128 128 128 / 38%)';
-    context.textAlign = 'center';
-    for (const x of multiples(extent.x0, extent.x1, xs)) {
-      const sx = Math.min(place.x + place.w, view.toScreen(x, 0)[0]);
-      if (this.#show.lines) stroke(crisp(sx), place.y, crisp(sx), bottom, grid);
-      stroke(crisp(sx), bottom, crisp(sx), bottom + 4, ink.quiet);
-      const text = geographic ? lonText(x, digits(xs)) : numberText(x);
-      const half = context.measureText(text).width / 2;
-      context.fillText(text, Math.min(Math.max(sx, half), this.clientWidth - half - 1), bottom + 13);
-    }
-    context.textAlign = 'right';
-    for (const y of multiples(extent.y0, extent.y1, ys)) {
-      const sy = view.toScreen(0, y)[1];
-      if (this.#show.lines) stroke(place.x, crisp(sy), place.x + place.w, crisp(sy), grid);
-      stroke(place.x - 4, crisp(sy), place.x, crisp(sy), ink.quiet);
-      context.fillText(geographic ? latText(y, digits(ys)) : numberText(y), place.x - 7, Math.min(Math.max(sy, 7), bottom - 3));
-    }
-    context.strokeStyle = ink.quiet;
-    context.strokeRect(place.x + .5, place.y + .5, place.w - 1, place.h - 1);
   }
 
   #legend() {
@@ -465,34 +428,7 @@ export class ClimsimMap extends HTMLElement {
       legend.replaceChildren(title, make('div', { class: 'codes' }, ...list));
       return;
     }
-    const canvas = make('canvas', { width: 512, height: 1 });
-    const context = canvas.getContext('2d'), image = context.createImageData(512, 1);
-    const words = new Uint32Array(image.data.buffer), colour = scale(look);
-    const position = positions(look);
-    // Relief without sea, say, uses half of the map: the bar shows that half.
-    const [from, to] = look.hi > look.lo ? [Math.max(0, position(look.lo)), Math.min(1, position(look.hi))] : [0, 1];
-    const place = (v) => (position(v) - from) / (to - from || 1);
-    for (let k = 0; k < 512; k++) {
-      const f = from + (to - from) * (k + .5) / 512;
-      words[k] = look.steps > 1 ? colour(valueAt(look, f)) : table(look.map, look.reversed)[Math.round(f * 511)];
-    }
-    context.putImageData(image, 0, 0);
-    const marks = make('div', { class: 'ticks' });
-    const at = [];
-    const width = Math.max(120, legend.clientWidth - 26);
-    const wanted = look.lo < 0 && look.hi > 0 && hasMiddle(look.map)
-      ? [...ticks(look.lo, 0, Math.max(2, width / 130)), ...ticks(0, look.hi, Math.max(2, width / 130))] : ticks(look.lo, look.hi, Math.max(2, width / 75));
-    // Zero first, then from the ends inwards, as far as there is room.
-    const ranked = [...new Set(wanted)].sort((a, b) => (b === 0) - (a === 0) || Math.abs(place(b) - .5) - Math.abs(place(a) - .5));
-    for (const value of ranked) {
-      const f = place(value);
-      if (f < -.001 || f > 1.001 || at.some((other) => Math.abs(other - f) * width < 52)) continue;
-      at.push(f);
-      const mark = make('span', {}, numberText(value));
-      mark.style.left = `${f * 100}%`;
-      marks.append(mark);
-    }
-    legend.replaceChildren(title, make('div', { class: 'bar' }, canvas), marks);
+    legend.replaceChildren(title, ...colourBar(look, legend.clientWidth - 26));
   }
 
   // ---- words ----

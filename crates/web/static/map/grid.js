@@ -235,7 +235,7 @@ export class MeshGrid {
       const i = Math.min(ni - 1, (c % nx << level) + middle), j = Math.min(rows - 1, ((c / nx | 0) << level) + middle);
       return j * ni + i;
     };
-    return { w, h, same: new Uint8Array(h), cell, indices, ni };
+    return { w, h, same: new Uint8Array(h), cell, indices, ni, level };
   }
 
   /** Fills a frame of w x h pixels for the part `extent` of the world. */

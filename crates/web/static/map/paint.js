@@ -46,8 +46,8 @@ function outline({ w, h, values }, words) {
   }
 }
 
-/** Thin lines between cells. */
-function cells(frame, words, dark) {
+/** Thin lines between the cells of a frame or lookup. */
+export function cells(frame, words, dark) {
   const { w, h } = frame;
   const ink = dark ? 0xff8f8f8f : 0xff3a3a3a;
   // A third of the ink.

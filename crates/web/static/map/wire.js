@@ -1,17 +1,20 @@
 /**
- * The binary answers of the server (`CSF1`, see the Rust module `field`): a JSON header and planes of codes.
+ * The binary answers of the server (`CSF1`): a JSON header and planes of codes. The viewer's are described in the Rust
+ * module `field`, the editor's in the protocol of panel_app.
  */
 
 /**
  * @param {ArrayBuffer} buffer
- * @returns {{header: object, planes: {name: string, values: Float32Array, error: number, table: ?number[]}[]}}
+ * @returns {{header: object, planes: {name: string, values: Float32Array | Uint32Array | Uint8Array, error: number, table: ?number[]}[]}}
+ *   `u32` planes are numbers, `bits` planes bytes as they came, all others values
  */
 export function parse(buffer) {
   const bytes = new Uint8Array(buffer);
   if (String.fromCharCode(...bytes.subarray(0, 4)) !== 'CSF1') throw new Error('The server sent something that is no map.');
   const length = new DataView(buffer).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
-  const width = header.window[2];
+  // What has no window is a list: one row, however long.
+  const width = header.window?.[2] ?? Infinity;
   let at = 8 + length;
   const planes = header.planes.map((plane) => {
     const payload = bytes.subarray(at, at += plane.bytes);
@@ -27,6 +30,9 @@ function decode(plane, bytes, width) {
     return Float32Array.from(bytes, (code) => lookup[code]);
   }
   if (plane.encoding === 'linear') return linear(plane, bytes, width);
+  if (plane.encoding === 'bits') return bytes;
+  // A copy, for numbers must begin at a multiple of their size.
+  if (plane.encoding === 'u32') return new Uint32Array(bytes.slice().buffer);
   return single(bytes, width);
 }
 
