@@ -29,7 +29,7 @@ pub fn find(field: ArrayView2<f64>, elevation: Elevation) -> Passages {
 
 /// The passages of a map of seas (rows x columns): 2 on passage problems, 1 on other sea, -1 on land.
 pub fn marks(sea: ArrayView2<bool>) -> Array2<i8> {
-    let mut cells = sea.mapv(|sea| if sea { 1 } else { -1 });
+    let mut cells = sea.as_standard_layout().mapv(|sea| if sea { 1 } else { -1 });
     mark(&mut cells, |centre, [north, south], [west, east]| centre + north + south - east - west);
     mark(&mut cells, |centre, [north, south], [west, east]| centre + east + west - north - south);
     cells

@@ -18,6 +18,7 @@ mod document;
 mod error;
 mod fixes;
 mod geometry;
+pub mod legacy;
 mod maps;
 mod selection;
 mod values;
