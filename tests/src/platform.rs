@@ -62,7 +62,7 @@ impl Platform {
     }
 
     fn start_in(folder: TempDir) -> Result<Self> {
-        let (child, address) = spawn(folder.path())?;
+        let (child, address) = spawn(folder.path(), "0")?;
         Ok(Self { child, address, folder: Some(folder) })
     }
 
@@ -96,23 +96,41 @@ impl Platform {
         let _ = self.child.wait();
     }
 
-    /// Kills the process (as a power cut does) and starts it again on the same instance folder.
+    /// Kills the process, as a power cut does.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again after [`Platform::kill`], on the same instance folder and at the same address.
     ///
     /// # Errors
     /// As [`Platform::start`].
-    pub fn kill_and_restart(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        (self.child, self.address) = spawn(self.folder.as_ref().expect("present until dropped").path())?;
+    pub fn restart(&mut self) -> Result<()> {
+        let port = self.address.rsplit(':').next().context("an address with a port")?.to_owned();
+        (self.child, self.address) = spawn(self.folder(), &port)?;
         Ok(())
+    }
+
+    /// [`Platform::kill`], then [`Platform::restart`].
+    ///
+    /// # Errors
+    /// As both.
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.restart()
     }
 }
 
-fn spawn(folder: &Path) -> Result<(Child, String)> {
+fn spawn(folder: &Path, port: &str) -> Result<(Child, String)> {
     let log = folder.join("platform.log");
     let file = File::options().create(true).append(true).open(&log)?;
     let mut child = Command::new(binary("climsim"))
-        .args(["serve", "--port", "0", "--instance"])
+        .args(["serve", "--port", port, "--instance"])
         .arg(folder.join("instance"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

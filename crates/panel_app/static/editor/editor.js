@@ -244,6 +244,7 @@ class Editor extends EventTarget {
   #viewed({ pane, about }) {
     if (about.map === 'values') this.look.limits();
     pane.redraw();
+    this.#cover();
     if (this.awaited?.delete(about.map) && !this.awaited.size) {
       this.#done();
       for (const panel of this.panels) panel.viewed?.();
@@ -294,7 +295,6 @@ class Editor extends EventTarget {
   }
 
   #changed(header, planes) {
-    const began = performance.now();
     if (String(header.at) === String(this.at)) {
       for (const part of header.maps) {
         const entry = this.maps.get(part.map);
@@ -315,14 +315,14 @@ class Editor extends EventTarget {
     for (const { pane } of this.maps.values()) pane.redraw();
     if (this.selection && header.maps.length) this.#reselect();
     for (const panel of this.panels) panel.changed?.(header);
-    requestAnimationFrame(() => this.#done(began));
+    requestAnimationFrame(() => this.#done());
   }
 
   /** All maps show the present state: said to whoever measures or tests. */
-  #done(began) {
+  #done() {
     for (const { pane } of this.maps.values()) pane.draw();
+    this.firstShown ??= performance.now();
     this.root.dataset.sequence = this.sequence;
-    if (began) performance.measure('climsim change', { start: began, detail: this.sequence });
     this.dispatchEvent(new Event('shown'));
   }
 

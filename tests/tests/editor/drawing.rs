@@ -1,0 +1,182 @@
+//! Selecting, changing, undoing, saving.
+
+use anyhow::{Result, ensure};
+
+use crate::page::Bench;
+
+const COLUMNS: usize = 360;
+
+/// The cell of a centre, in a file whose rows run from south to north.
+fn cell(lon: f64, lat: f64) -> (usize, usize) {
+    ((lon + 179.5) as usize, (lat + 89.5) as usize)
+}
+
+#[tokio::test]
+async fn a_box_and_a_lasso_are_changed_undone_done_again_and_saved() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let before = bench.stored("raw", "topo").await?;
+    let page = bench.open("internal_oceans", "").await?;
+    ensure!(page.actions(0).await.is_ok());
+    let untouched = page.bits("values").await?;
+
+    // Corners on edges of cells: 30 x 20 cells have their centres inside.
+    page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
+    page.selected(600).await?;
+    page.apply("absolute", "-1234.5").await?;
+    let (i, j) = cell(25.5, -9.5);
+    ensure!(page.value("values", i, j).await? == -1234.5);
+    ensure!(page.value("oceans", i, j).await?.is_finite(), "what is below the sea is sea on the other map too");
+
+    // A triangle, its legs on edges of cells: the centres on its long side are outside or inside by the polygon alone.
+    page.tool("lasso").await?;
+    page.drag(&[(100.0, 0.0), (130.0, 0.0), (130.0, 30.0), (100.0, 0.0)]).await?;
+    page.browser.until("Number(document.querySelector('[data-socket]').dataset.selected) > 400").await?;
+    let selected: usize = page.says("selected").await?.parse()?;
+    ensure!((405..=465).contains(&selected), "{selected} cells in half of 30 x 30");
+    page.apply("relative", "100").await?;
+    let (i, j) = cell(125.5, 5.5);
+    let expected = before[index(&before, i, j)] + 100.0;
+    ensure!((page.value("values", i, j).await? - expected).abs() < 1e-2);
+    page.actions(2).await?;
+
+    // Undone to the last bit, done again.
+    let changed = page.bits("values").await?;
+    page.step("undo").await?;
+    page.step("undo").await?;
+    page.actions(0).await?;
+    ensure!(page.bits("values").await? == untouched, "undo is not exact");
+    page.step("redo").await?;
+    page.step("redo").await?;
+    ensure!(page.bits("values").await? == changed, "redo is not exact");
+    page.is_calm().await?;
+
+    page.save("A deeper shelf, a higher plateau").await?;
+    bench.modeller().sees("internal_oceans", "done").await?;
+    let after = bench.stored("raw", "topo").await?;
+    let (i, j) = cell(25.5, -9.5);
+    ensure!(after[index(&after, i, j)] == -1234.5);
+    let differing = before.iter().zip(&after).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    ensure!(differing >= selected && differing <= selected + 600, "{differing} cells differ");
+
+    // The edit list is kept with the step, and can be applied again.
+    let page = bench.open("internal_oceans", "").await?;
+    page.actions(0).await?;
+    page.panel("history").await?;
+    page.browser.until("document.querySelector('[data-do=previous]').innerText.includes('2')").await?;
+    bench.done().await
+}
+
+/// Rows may be stored from north to south; the page numbers them as the file does.
+fn index(values: &[f64], i: usize, j: usize) -> usize {
+    debug_assert_eq!(values.len() % COLUMNS, 0);
+    j * COLUMNS + i
+}
+
+#[tokio::test]
+async fn selections_add_subtract_and_intersect_and_pass_filters() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let page = bench.open("internal_oceans", "").await?;
+    page.draw_box((0.0, 0.0), (20.0, 20.0)).await?;
+    page.selected(400).await?;
+    page.browser.click("[data-mode=add]").await?;
+    page.draw_box((10.0, 0.0), (30.0, 20.0)).await?;
+    page.selected(600).await?;
+    page.browser.click("[data-mode=subtract]").await?;
+    page.draw_box((0.0, 10.0), (40.0, 30.0)).await?;
+    page.selected(300).await?;
+    page.browser.click("[data-mode=intersect]").await?;
+    page.draw_box((5.0, -10.0), (10.0, 50.0)).await?;
+    page.selected(50).await?;
+
+    // Land and sea are two parts of it.
+    let [land, ocean] = [both(&page, "land").await?, both(&page, "ocean").await?];
+    ensure!(land + ocean == 50, "{land} land and {ocean} sea");
+
+    // Single cells: each click one more, a click on one of them takes it out.
+    page.browser.click("[data-mode=replace]").await?;
+    page.browser.click("[data-do=deselect]").await?;
+    page.selected(0).await?;
+    page.tool("cells").await?;
+    for (k, at) in [(50.5, 10.5), (52.5, 10.5), (54.5, 10.5)].into_iter().enumerate() {
+        page.drag(&[at]).await?;
+        page.selected(k + 1).await?;
+    }
+    page.drag(&[(52.5, 10.5)]).await?;
+    page.selected(2).await?;
+
+    // Across the date line.
+    page.script("const p = climsimEditor.large; p.view.cx = 180; p.pan(0, 0)").await?;
+    page.draw_box((170.0, 0.0), (190.0, 10.0)).await?;
+    page.selected(200).await?;
+
+    // By value, typed under the histogram.
+    page.browser.type_into("[data-range=from]", "0").await?;
+    page.browser.click("[data-do=range]").await?;
+    page.browser.until("Number(document.querySelector('[data-socket]').dataset.selected) > 1000").await?;
+    page.is_calm().await?;
+    bench.done().await
+}
+
+/// How many cells stay when only one of land and ocean is let through.
+async fn both(page: &crate::page::Page<'_>, only: &str) -> Result<usize> {
+    let other = if only == "land" { "ocean" } else { "land" };
+    let toggle = format!("document.querySelector('[data-filter={other}]').click()");
+    page.script(&toggle).await?;
+    page.browser.until("climsimEditor.selected && (climsimEditor.selected.land === 0 || climsimEditor.selected.ocean === 0)").await?;
+    let cells = page.says("selected").await?.parse()?;
+    page.script(&toggle).await?;
+    page.selected(50).await?;
+    Ok(cells)
+}
+
+#[tokio::test]
+async fn any_change_can_be_taken_out_and_snapshots_and_recipes_bring_back() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let page = bench.open("internal_oceans", "").await?;
+    let untouched = page.bits("values").await?;
+    page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
+    page.selected(600).await?;
+    page.apply("absolute", "500").await?;
+    page.draw_box((20.0, -20.0), (30.0, 0.0)).await?;
+    page.selected(200).await?;
+    page.apply("relative", "11").await?;
+    let both = page.bits("values").await?;
+
+    page.panel("history").await?;
+    page.browser.type_into("[aria-label='Name of the snapshot']", "two changes").await?;
+    let at = page.sequence().await?;
+    page.browser.click("[data-do=snapshot]:not(:disabled)").await?;
+    page.newer(at).await?;
+
+    // The first change, under the second.
+    let at = page.sequence().await?;
+    page.browser.click("ol.history li:last-child [data-revert]").await?;
+    page.newer(at).await?;
+    page.actions(1).await?;
+    let (i, j) = cell(12.5, -9.5);
+    ensure!(page.value("values", i, j).await? != 500.0);
+    let at = page.sequence().await?;
+    page.browser.click("[data-restore]:not(:disabled)").await?;
+    page.newer(at).await?;
+    ensure!(page.bits("values").await? == both, "the snapshot is not what it was");
+
+    // The recipe, then nothing, then the recipe.
+    let client = bench.modeller().client().await?;
+    let address = format!("{}/panel/internal_oceans/recipe?id={}", bench.platform.address(), bench.workflow);
+    let recipe = client.get(address).send().await?.error_for_status()?.text().await?;
+    ensure!(recipe.contains("lon") && recipe.contains("500"), "{recipe}");
+    let file = bench.platform.folder().join("recipe.json");
+    std::fs::write(&file, &recipe)?;
+    let at = page.sequence().await?;
+    page.browser.click("[data-do=restart]:not(:disabled)").await?;
+    page.newer(at).await?;
+    ensure!(page.bits("values").await? == untouched, "starting over is not the file as it was");
+    let at = page.sequence().await?;
+    let path = file.to_str().unwrap_or_default();
+    page.browser.find("input[type=file]").await?.send_keys(path).await?;
+    page.newer(at).await?;
+    page.browser.until("document.querySelector('dialog[open]')?.innerText.includes('All 2 actions fit')").await?;
+    ensure!(page.bits("values").await? == both, "the recipe does not do what was done");
+    page.is_calm().await?;
+    bench.done().await
+}
