@@ -23,7 +23,8 @@ async fn main() -> Result<()> {
     let fine = finer(&degree, platform.folder())?;
     for (name, file) in [("360 x 180", degree), ("2160 x 1080", fine)] {
         let workflow = modeller.upload(&file, &[]).await?;
-        measure(&browser, &format!("{}/panel/internal_oceans?id={workflow}", platform.address()), name).await?;
+        measure(&browser, &format!("{}/panel/internal_oceans?id={workflow}", platform.address()), name)
+            .await?;
     }
     browser.close().await?;
     platform.done();
@@ -52,7 +53,10 @@ async fn measure(browser: &Browser, address: &str, name: &str) -> Result<()> {
         opening.push(clicked.elapsed().as_secs_f64() * 1000.0);
     }
     let first = browser.client().execute("return climsimEditor.firstShown", Vec::new()).await?;
-    println!("{name}: opening {} (the last: first map {first:.0} ms after navigation)", summary(&mut opening));
+    println!(
+        "{name}: opening {} (the last: first map {first:.0} ms after navigation)",
+        summary(&mut opening)
+    );
     browser.until("climsimEditor.values.plane.whole").await?;
     let mut edits = numbers(browser, EDIT_LOOP).await?;
     println!("{name}: edit to all maps drawn {}", summary(&mut edits));

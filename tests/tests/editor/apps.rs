@@ -81,14 +81,17 @@ async fn rivers_and_the_ocean_grid_follow_every_edit_when_asked() -> Result<()> 
     for (of, title) in [("routing", "River basins"), ("bathymetry", "Bathymetry")] {
         page.script(&format!("document.querySelector('[data-consequence={of}]').click()")).await?;
         page.browser.until(&format!("document.querySelector('[data-socket]').dataset.{of}")).await?;
-        let shown = page.script(&format!("return document.querySelector('[data-map={of}] h2').innerText")).await?;
+        let shown =
+            page.script(&format!("return document.querySelector('[data-map={of}] h2').innerText")).await?;
         ensure!(shown.as_str().is_some_and(|text| text.contains(title)), "{shown}");
     }
     page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
     page.selected(600).await?;
     let sequence = page.apply("absolute", "800").await?;
     for of in ["routing", "bathymetry"] {
-        page.browser.until(&format!("document.querySelector('[data-socket]').dataset.{of} == '{sequence}'")).await?;
+        page.browser
+            .until(&format!("document.querySelector('[data-socket]').dataset.{of} == '{sequence}'"))
+            .await?;
     }
     page.is_calm().await?;
     bench.done().await

@@ -25,7 +25,10 @@ async fn a_box_and_a_lasso_are_changed_undone_done_again_and_saved() -> Result<(
     page.apply("absolute", "-1234.5").await?;
     let (i, j) = cell(25.5, -9.5);
     ensure!(page.value("values", i, j).await? == -1234.5);
-    ensure!(page.value("oceans", i, j).await?.is_finite(), "what is below the sea is sea on the other map too");
+    ensure!(
+        page.value("oceans", i, j).await?.is_finite(),
+        "what is below the sea is sea on the other map too"
+    );
 
     // A triangle, its legs on edges of cells: the centres on its long side are outside or inside by the polygon alone.
     page.tool("lasso").await?;
@@ -175,7 +178,9 @@ async fn any_change_can_be_taken_out_and_snapshots_and_recipes_bring_back() -> R
     let path = file.to_str().unwrap_or_default();
     page.browser.find("input[type=file]").await?.send_keys(path).await?;
     page.newer(at).await?;
-    page.browser.until("document.querySelector('dialog[open]')?.innerText.includes('All 2 actions fit')").await?;
+    page.browser
+        .until("document.querySelector('dialog[open]')?.innerText.includes('All 2 actions fit')")
+        .await?;
     ensure!(page.bits("values").await? == both, "the recipe does not do what was done");
     page.is_calm().await?;
     bench.done().await
