@@ -1,0 +1,92 @@
+//! What can go wrong, as the page is told.
+
+use boundary::edit;
+use field::MapError;
+
+use crate::history::Meaningless;
+
+/// Anything that goes wrong with a draft or a request. `Display` is for the modeller, [`Error::code`] for the page.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The request or its action cannot be meant.
+    #[error("{0}")]
+    Invalid(String),
+    /// The draft has been saved, or has moved on.
+    #[error("{0}")]
+    Conflict(String),
+    /// The map is shown, not edited.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// No such revision, variable, or workflow.
+    #[error("{0}")]
+    NotFound(String),
+    /// Beyond a limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The store does not answer: nothing was done.
+    #[error("Nothing was changed: {0}. Try again.")]
+    Unavailable(store::Error),
+    /// Our fault; the cause is for the log.
+    #[error("This did not work, and the error has been written to the log. Nothing was changed.")]
+    Internal(String),
+}
+
+impl Error {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Conflict(_) => "conflict",
+            Self::ReadOnly(_) => "read_only",
+            Self::NotFound(_) => "not_found",
+            Self::TooLarge(_) => "too_large",
+            Self::Unavailable(_) => "unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::Internal(cause.to_string())
+    }
+
+    /// An invalid request; `what` becomes a sentence.
+    pub(crate) fn invalid(what: impl std::fmt::Display) -> Self {
+        Self::Invalid(sentence(&what.to_string()))
+    }
+}
+
+/// The text with a capital letter and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NotFound { .. } => Self::NotFound(sentence(&error.to_string())),
+            other => Self::Unavailable(other),
+        }
+    }
+}
+
+impl From<edit::Error> for Error {
+    fn from(error: edit::Error) -> Self {
+        Self::invalid(error)
+    }
+}
+
+impl From<Meaningless> for Error {
+    fn from(error: Meaningless) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<MapError> for Error {
+    fn from(error: MapError) -> Self {
+        Self::Invalid(sentence(&error.to_string()))
+    }
+}
