@@ -185,3 +185,21 @@ async fn any_change_can_be_taken_out_and_snapshots_and_recipes_bring_back() -> R
     page.is_calm().await?;
     bench.done().await
 }
+
+#[tokio::test]
+async fn the_cell_under_the_pointer_is_read_out_exactly() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let before = bench.stored("raw", "topo").await?;
+    let page = bench.open("internal_oceans", "").await?;
+    page.point(25.5, -9.5).await?;
+    page.browser
+        .until("/^[^≈]*9.5°S 25.5°E · i 205 · j 80$/s.test(document.querySelector('.readout').innerText)")
+        .await?;
+    let (i, j) = cell(25.5, -9.5);
+    let shown = page.script("return document.querySelector('.readout .value').innerText").await?;
+    let number = shown.as_str().unwrap_or_default().replace('\u{2212}', "-");
+    let value: f64 = number.split(' ').next().unwrap_or_default().parse()?;
+    let expected = before[index(&before, i, j)];
+    ensure!((value - expected).abs() <= expected.abs() * 1e-8, "{shown} is shown, {expected} is stored");
+    bench.done().await
+}

@@ -114,9 +114,22 @@ export class Display {
     const entry = editor.values;
     entry.plane.paint({ ...look, dark: editor.dark });
     entry.painted = entry.plane;
-    for (const other of editor.maps.values()) if (other !== entry) this.#paintDerived(other);
-    for (const { pane } of editor.maps.values()) pane.redraw();
+    entry.pane.redraw();
     this.legend();
+  }
+
+  /** Light has become dark, or dark light. */
+  turn() {
+    const { editor } = this;
+    if (!editor.about) return;
+    for (const other of editor.maps.values()) if (other !== editor.values) { this.#paintDerived(other); other.pane.redraw(); }
+    this.apply();
+  }
+
+  /** Values of a map have come. */
+  viewed(entry) {
+    if (entry === this.editor.values) this.limits();
+    else if (entry.look?.kind === 'values') this.#paintDerived(entry);
   }
 
   legend() {

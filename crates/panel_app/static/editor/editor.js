@@ -70,7 +70,7 @@ class Editor extends EventTarget {
     this.config = root.dataset;
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     this.dark = scheme.matches;
-    scheme.addEventListener('change', () => { this.dark = scheme.matches; this.#readStyle(); this.look.apply(); });
+    scheme.addEventListener('change', () => { this.dark = scheme.matches; this.#readStyle(); this.look.turn(); });
     this.#readStyle();
     this.shapes = new Shapes(this);
     this.tools = { move: new MoveTool(), box: new BoxTool(this), lasso: new LassoTool(this), cells: new CellTool(this) };
@@ -241,8 +241,9 @@ class Editor extends EventTarget {
     return { pane, plane, about, badge, note, choice };
   }
 
-  #viewed({ pane, about }) {
-    if (about.map === 'values') this.look.limits();
+  #viewed(entry) {
+    const { pane, about } = entry;
+    this.look.viewed(entry);
     pane.redraw();
     this.#cover();
     if (this.awaited?.delete(about.map) && !this.awaited.size) {
@@ -487,7 +488,7 @@ class Editor extends EventTarget {
     for (const button of this.dom.tools.querySelectorAll('[data-tool]')) button.setAttribute('aria-pressed', String(button.dataset.tool === name));
     for (const { pane } of this.#all()) {
       pane.over.classList.toggle('selecting', tool.grabs);
-      pane.over.style.touchAction = tool.grabs ? 'none' : '';
+      pane.touch();
     }
     this.root.dataset.tool = name;
   }

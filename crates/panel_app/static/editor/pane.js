@@ -148,9 +148,12 @@ export class Pane extends EventTarget {
   #moved() {
     clearTimeout(this.#moving);
     this.#moving = setTimeout(() => { this.#moving = 0; this.redraw(); }, SETTLED_MS);
-    this.over.style.touchAction = this.view.magnification > 1.01 || this.editor.tool.grabs ? 'none' : 'pan-y';
+    this.touch();
     this.redraw();
   }
+
+  /** A finger moves the map where there is something to move to, else the page. */
+  touch() { this.over.style.touchAction = this.view.magnification > 1.01 || this.editor.tool.grabs ? 'none' : 'pan-y'; }
 
   // ---- what others ask ----
 
@@ -438,17 +441,17 @@ export class Pane extends EventTarget {
         if (event.type === 'pointerup') held.up?.(this, this.point(event), event);
         else held.cancel?.(this);
         held = null;
-      } else if (!dragged && event.type === 'pointerup' && this.sharesGrid) editor.tool.click?.(this, this.point(event), event);
+      } else if (!dragged && event.type === 'pointerup' && this.sharesGrid) editor.hover(this.point(event).cell, this);
     };
     over.addEventListener('pointerup', end);
     over.addEventListener('pointercancel', end);
     over.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse' && !pointers.size) editor.hover(null, this); });
     over.addEventListener('dblclick', (event) => { if (!editor.tool.grabs) { event.preventDefault(); this.reset(); } });
-    over.addEventListener('keydown', (event) => this.#key_(event));
+    over.addEventListener('keydown', (event) => this.#pressed(event));
     over.addEventListener('contextmenu', (event) => { if (held) event.preventDefault(); });
   }
 
-  #key_(event) {
+  #pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (arrow && event.shiftKey) this.#walk(...arrow);
