@@ -71,6 +71,9 @@ impl Context {
     }
 }
 
+/// Adds the routes of another service to this one's server.
+pub type Mount = Arc<dyn Fn(&mut actix_web::web::ServiceConfig) + Send + Sync>;
+
 /// What the handlers of this service share beside the [`Site`].
 pub struct Shared {
     /// Who looks at what.
@@ -96,19 +99,19 @@ pub struct Bound {
 /// # Errors
 /// When the templates are broken, the store does not open, or the address is taken.
 pub async fn run(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
-    bind(context, stop)?.serve().await
+    bind(context, None, stop)?.serve().await
 }
 
-/// Listens, without answering yet.
+/// Listens, without answering yet. What is mounted answers on the same port.
 ///
 /// # Errors
 /// As [`run`].
-pub fn bind(context: Context, stop: CancellationToken) -> anyhow::Result<Bound> {
+pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -> anyhow::Result<Bound> {
     let live = Arc::new(Live::new(stop));
     let (site, shared) = state(&context, Arc::clone(&live))?;
     let health = context.process.as_ref().map(|process| Health::of("flask_app", process, live.stop.clone()));
     let mut server = HttpServer::new(move || {
-        let health = health.clone();
+        let (health, mounted) = (health.clone(), mounted.clone());
         App::new()
             .app_data(site.clone())
             .app_data(shared.clone())
@@ -118,6 +121,12 @@ pub fn bind(context: Context, stop: CancellationToken) -> anyhow::Result<Bound> 
             .configure(|routes| {
                 if let Some(health) = &health {
                     health.configure(routes)
+                }
+            })
+            .configure(|routes| {
+                // Before `/{id}/...`, which would take its addresses for those of a workflow.
+                if let Some(mounted) = &mounted {
+                    mounted(routes)
                 }
             })
             .configure(configure)

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -38,7 +39,9 @@ async fn serve(config: Config) -> Result<()> {
         async move { mosaic_worker::run(&context, stop).await }
     });
 
-    let pages = flask_app::bind(flask_app::Context::of(&context)?, stop.clone())?;
+    let panel = panel_app::Panel::new(&context, panel_app::Limits::default(), stop.clone())?;
+    let mounted: flask_app::Mount = Arc::new(move |routes| panel.configure(routes));
+    let pages = flask_app::bind(flask_app::Context::of(&context)?, Some(mounted), stop.clone())?;
     let mut hello = String::new();
     for address in &pages.addresses {
         hello += &format!("climsim is running at http://{address}\n");

@@ -42,7 +42,7 @@ impl Server {
         change(&mut settings);
         let context = flask_app::Context { store: store.clone(), bus, settings, process: None };
         let stop = CancellationToken::new();
-        let bound = flask_app::bind(context, stop.clone()).unwrap();
+        let bound = flask_app::bind(context, None, stop.clone()).unwrap();
         let base = format!("http://{}", bound.addresses[0]);
         tokio::spawn(bound.serve());
         Self { base, store, stop, instance }
