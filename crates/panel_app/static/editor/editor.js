@@ -194,6 +194,8 @@ class Editor extends EventTarget {
     this.variable = hello.field.variables.find((v) => v.name === hello.variable);
     const fresh = !before || before.draft !== hello.draft || before.rows !== hello.rows || before.columns !== hello.columns;
     if (fresh) this.#begin();
+    // Of a map that is too large to be edited nothing else is made.
+    if (!hello.writable) hello.maps = hello.maps.filter((m) => m.map === 'values');
     this.awaited = new Set(hello.maps.map((m) => m.map));
     this.#take(hello.state, true);
     this.sequence = hello.state.sequence;
@@ -703,11 +705,18 @@ class Editor extends EventTarget {
       this.at = this.at.with(k, at);
       show();
       clearTimeout(this.sliding);
-      this.sliding = setTimeout(() => { this.#askViews(); this.#reselect(); }, 40);
+      this.sliding = setTimeout(() => this.#sliced(), 40);
     };
     show();
     const [less, more] = [[-1, '‹', 'Previous'], [1, '›', 'Next']].map(([by, sign, word]) => make('button', { type: 'button', class: 'small', 'aria-label': `${word} ${dimension.name}`, onclick: () => go(this.at[k] + by) }, sign));
     return make('div', { class: 'control slice' }, make('span', {}, `${dimension.name}: `, text), make('div', { class: 'slider' }, less, input, more));
+  }
+
+  /** Another slice is shown. */
+  #sliced() {
+    this.#askViews();
+    this.#reselect();
+    for (const panel of this.panels) panel.changed?.({ maps: this.about.maps });
   }
 
   #askViews() { for (const map of this.maps.keys()) this.#askView(map); }

@@ -35,7 +35,7 @@ export class Histogram {
 
   async #load() {
     const { editor } = this;
-    if (!editor.online || !editor.about || !this.element.offsetParent) return;
+    if (!editor.online || !editor.about?.writable || !this.element.offsetParent) return;
     const mine = this.mine = (this.mine ?? 0) + 1;
     const ask = (selection) => editor.link.ask({ type: 'histogram', bins: BINS, at: editor.at, ...(selection ? { selection, filter: editor.filter } : {}) });
     try {

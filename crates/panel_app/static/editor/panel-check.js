@@ -5,7 +5,7 @@ import { count, make } from './dom.js';
 import { icon } from './icons.js';
 
 /** Which fix helps against which finding. */
-const MENDED = { closed_sea: 'fill', closed_seas: 'fill', oceans: 'fill', passage: 'widen', passages: 'widen', one_cell_passage: 'widen', one_cell_passages: 'widen', pole: 'poles', poles: 'poles', pole_row: 'poles', pole_rows: 'poles', twins: 'twins', doubled: 'twins' };
+const MENDED = { 'internal-oceans': 'fill', 'isolated-sea-cells': 'fill', 'passage-problems': 'widen', 'pole-rules': 'poles', 'doubled-cells-differ': 'twins' };
 const LISTS = { oceans: 'Internal seas', passages: 'Narrow passages' };
 const SHOWN = 50;
 
@@ -34,11 +34,11 @@ export class CheckPanel {
 
   async #load() {
     const { editor } = this;
-    if (!editor.online) return;
+    if (!editor.online || !editor.about.writable) return;
     const mine = this.mine = (this.mine ?? 0) + 1;
     try {
       const maps = Object.keys(LISTS).filter((map) => editor.maps.has(map));
-      const [fitness, ...lists] = await Promise.all([editor.link.ask({ type: 'fitness' }), ...maps.map((map) => editor.link.ask({ type: 'list', map }))]);
+      const [fitness, ...lists] = await Promise.all([editor.link.ask({ type: 'fitness', at: editor.at }), ...maps.map((map) => editor.link.ask({ type: 'list', map, at: editor.at }))]);
       if (mine !== this.mine) return;
       this.#showFindings(fitness.findings);
       this.#showLists(maps, lists);

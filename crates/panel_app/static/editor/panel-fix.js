@@ -107,7 +107,7 @@ export class FixPanel {
   sources() {
     const select = make('select', { name: 'from' }, make('option', { value: '' }, 'Loading …'));
     this.editor.link.ask({ type: 'sources' }).then(({ items }) => {
-      select.replaceChildren(...items.map((item) => make('option', { value: JSON.stringify({ revision: item.revision, file_type: item.file_type }) }, `Revision ${item.revision}${item.description ? `: ${item.description}` : ''}, ${String(item.created).slice(0, 16)}`)));
+      select.replaceChildren(...items.map((item) => make('option', { value: JSON.stringify({ revision: item.revision, file_type: item.file_type }) }, `Revision ${item.revision}: ${item.title}, ${String(item.created).slice(0, 16)}`)));
       if (!items.length) select.append(make('option', { value: '' }, 'There is no other revision on this grid'));
       this.changedForm();
     }).catch((error) => this.editor.trouble(error));
