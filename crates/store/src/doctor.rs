@@ -1,16 +1,13 @@
-//! Housekeeping: what does not fit together, and the backup.
+//! Housekeeping: what does not fit together.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-use diesel::prelude::*;
-use serde::Serialize;
 
 use crate::connection::AnyConnection;
 use crate::schema::{data_files, revisions, runs, sessions, steps, users};
-use crate::{Error, Store, clock, files, json, open};
+use crate::{Error, Store, clock, files};
+use diesel::prelude::*;
 
 /// A file younger than this may belong to a transaction under way.
 const SETTLING: Duration = Duration::from_secs(60 * 60);
@@ -74,33 +71,6 @@ impl Store {
         }
         Ok(report)
     }
-
-    /// Writes a consistent copy of the database to `path`, and beside it (`.manifest.json`) the list of stored files
-    /// with their hashes. The platform keeps running.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] on PostgreSQL (use `pg_dump`), or a failing disk or database.
-    pub fn backup(&self, path: &Path) -> Result<(), Error> {
-        let files = self.read(|conn| {
-            if matches!(conn, AnyConnection::Postgres(_)) {
-                return Err(Error::Unsupported("a PostgreSQL database is backed up with pg_dump"));
-            }
-            open::copy_database(conn, path)?;
-            named_files(conn)
-        })?;
-        let manifest: Vec<Entry<'_>> =
-            files.iter().map(|(name, sha256)| Entry { name, sha256: sha256.as_deref() }).collect();
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".manifest.json");
-        let beside = PathBuf::from(beside);
-        fs::write(&beside, json::text(&manifest)?).map_err(|error| Error::file("write", beside, error))
-    }
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    sha256: Option<&'a str>,
 }
 
 /// The stored files by name, each with its hash where one is known.

@@ -28,6 +28,7 @@ use crate::connection::AnyConnection;
 
 mod accounts;
 mod adopt;
+pub mod backup;
 mod clock;
 mod connection;
 mod consequences;

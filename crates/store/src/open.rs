@@ -26,12 +26,12 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 const ADVISORY_LOCK: i64 = 0x63_6c_69_6d_73_69_6d;
 
 /// The SQLite database in the instance folder.
-const DATABASE_NAME: &str = "netcdf_editor.sqlite";
+pub(crate) const DATABASE_NAME: &str = "netcdf_editor.sqlite";
 
 /// Snapshots of the database go here.
-const BACKUPS: &str = "backups";
+pub(crate) const BACKUPS: &str = "backups";
 
-const LOCK_NAME: &str = ".lock";
+pub(crate) const LOCK_NAME: &str = ".lock";
 const KEY_NAME: &str = "secret_key";
 
 impl Store {

@@ -47,8 +47,7 @@ impl State {
 
 impl Link {
     async fn open(settings: &Settings, warn: topology::Warn) -> Result<Self, Error> {
-        let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
-        let connection = Connection::connect_uri(uri(settings), properties).await?;
+        let connection = connect(settings).await?;
         topology::declare(&connection, warn).await?;
         let publisher = connection.create_channel().await?;
         publisher.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -160,6 +159,12 @@ async fn keep_open(settings: &Settings, state: &watch::Sender<State>) {
         tokio::time::sleep(pause.mul_f64(0.75 + jitter as f64 / 512.0)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// A plain connection, as whom the settings say.
+pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Error> {
+    let properties = ConnectionProperties::default().with_connection_name(settings.name.as_str().into());
+    Ok(Connection::connect_uri(uri(settings), properties).await?)
 }
 
 fn uri(settings: &Settings) -> AMQPUri {

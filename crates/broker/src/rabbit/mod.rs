@@ -102,6 +102,20 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// Replaces a `preprocessing` exchange that is not durable (the original's) by a durable one, with our queues bound to it;
+/// true when there was one to replace. The services may run: they reconnect and publish again what found no exchange.
+/// The original's own services must be stopped, as they would declare it in their shape again, and queues of foreign
+/// workers must be bound again by these.
+///
+/// # Errors
+/// The broker is away or refuses.
+pub async fn replace_exchange(settings: &Settings) -> Result<bool, Error> {
+    let connection = link::connect(settings).await?;
+    let replaced = topology::replace_exchange(&connection).await?;
+    connection.close(200, "OK".into()).await?;
+    Ok(replaced)
+}
+
 /// The bus on RabbitMQ. Dropping the last handle closes the connection.
 #[derive(Debug)]
 pub struct RabbitBus {

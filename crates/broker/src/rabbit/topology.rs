@@ -4,7 +4,7 @@
 //! What already exists in another shape (the original's transient exchange, its classic queues) is used as it is: a
 //! running stack keeps running, and the log says what is lost by it and what to do.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ErrorKind, ExchangeKind};
@@ -50,24 +50,53 @@ pub(crate) async fn declare(connection: &Connection, warn: Warn) -> Result<(), E
     Ok(())
 }
 
-async fn exchange(connection: &Connection, name: &str, warn: Warn) -> Result<(), Error> {
-    let declare = async |options: ExchangeDeclareOptions| {
-        let channel = connection.create_channel().await?;
-        channel.exchange_declare(name.into(), ExchangeKind::Topic, options, FieldTable::default()).await
+/// Replaces the exchange of the messages where it exists in another shape; true when it did. Its bindings go with it: ours
+/// are made again at once, and a message that finds no exchange in between is published again by whoever has it.
+pub(crate) async fn replace_exchange(connection: &Connection) -> Result<bool, Error> {
+    let replaced = match declare_exchange(connection, EXCHANGE, DURABLE).await {
+        Ok(()) => false,
+        Err(error) if is_precondition(&error) => {
+            let channel = connection.create_channel().await?;
+            channel.exchange_delete(EXCHANGE.into(), ExchangeDeleteOptions::default()).await?;
+            true
+        }
+        Err(error) => return Err(error.into()),
     };
-    let wanted = declare(ExchangeDeclareOptions { durable: true, ..Default::default() }).await;
+    declare(connection, Warn::Yes).await?;
+    Ok(replaced)
+}
+
+const DURABLE: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: true,
+    auto_delete: false,
+    internal: false,
+    nowait: false,
+};
+
+async fn declare_exchange(
+    connection: &Connection,
+    name: &str,
+    options: ExchangeDeclareOptions,
+) -> Result<(), lapin::Error> {
+    let channel = connection.create_channel().await?;
+    channel.exchange_declare(name.into(), ExchangeKind::Topic, options, FieldTable::default()).await
+}
+
+async fn exchange(connection: &Connection, name: &str, warn: Warn) -> Result<(), Error> {
+    let wanted = declare_exchange(connection, name, DURABLE).await;
     let Err(error) = wanted else { return Ok(()) };
     if !is_precondition(&error) {
         return Err(error.into());
     }
-    declare(ExchangeDeclareOptions { passive: true, ..Default::default() }).await?;
+    declare_exchange(connection, name, ExchangeDeclareOptions { passive: true, ..DURABLE }).await?;
     if warn == Warn::Yes {
         tracing::warn!(
             exchange = name,
             "the exchange exists in another shape (the original's is not durable) and is used as it is; until it is \
              replaced its bindings vanish when the broker restarts, and are made again when a service reconnects. To \
-             replace it: stop all services of the original, run `rabbitmqadmin delete exchange name={name}` (or delete \
-             it in the broker's web page), restart any service of this stack",
+             replace it: stop all services of the original, and run `stackctl replace-exchange` in a container of this \
+             stack",
         );
     }
     Ok(())

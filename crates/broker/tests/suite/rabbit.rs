@@ -172,6 +172,48 @@ async fn what_the_original_declared_is_used_as_it_is() {
     crate::promises::d16_a_crash_gives_the_message_back(&home).await;
 }
 
+/// The original's exchange makes way for a durable one under a running service, which loses nothing by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transient_exchange_is_replaced_while_services_run() {
+    let Some(home) = vhost().await else { return };
+    let (_connection, channel) = home.client().await;
+    let declare = async |options: ExchangeDeclareOptions| {
+        let (_connection, channel) = home.client().await;
+        let kind = ExchangeKind::Topic;
+        channel.exchange_declare("preprocessing".into(), kind, options, FieldTable::default()).await
+    };
+    let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let _ = channel.exchange_delete("preprocessing".into(), Default::default()).await;
+    declare(ExchangeDeclareOptions::default()).await.expect("the original's exchange");
+
+    let bus = home.bus().await;
+    declare(durable).await.expect_err("the exchange is not durable yet");
+    let messages: Vec<_> = (0..40).map(done).collect();
+    let mut missing: std::collections::HashSet<_> = messages.iter().map(|message| message.id).collect();
+    let publisher = tokio::spawn({
+        let bus = Arc::clone(&bus);
+        async move {
+            for message in messages {
+                // As the relay does: again, until it is confirmed.
+                while bus.publish(std::slice::from_ref(&message)).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    });
+    assert!(broker::rabbit::replace_exchange(&home.settings()).await.expect("is replaced"));
+    publisher.await.expect("no panic");
+    declare(durable).await.expect("the exchange is durable");
+    assert!(!broker::rabbit::replace_exchange(&home.settings()).await.expect("nothing to do"));
+
+    let mut consuming = consume(&bus, DISPATCHER_QUEUE, 20, |_| Outcome::Ack);
+    while !missing.is_empty() {
+        missing.remove(&consuming.next().await.message.id);
+    }
+    consuming.stop().await;
+}
+
 /// Starts with the broker absent, survives its restarts, loses nothing that was confirmed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d6_a_broker_that_comes_and_goes_loses_nothing() {

@@ -20,7 +20,7 @@ const TABLES_2021: &str = "
         parameters TEXT, up_to_date INTEGER NOT NULL DEFAULT 1,
         FOREIGN KEY (data_file_id) REFERENCES data_files (id));";
 
-fn build(instance: &Path, sql: &str) -> Config {
+pub(crate) fn build(instance: &Path, sql: &str) -> Config {
     std::fs::create_dir_all(instance).unwrap();
     let path = instance.join("netcdf_editor.sqlite");
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();

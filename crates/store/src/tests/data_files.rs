@@ -136,18 +136,3 @@ on_both!(the_doctor_sees_what_does_not_fit, |bench| {
     store.doctor(Doctor::Sweep).unwrap();
     assert!(young.exists() && foreign.exists() && !old.exists());
 });
-
-#[test]
-fn a_backup_opens_as_a_store() {
-    let bench = super::Bench::sqlite();
-    let (owner, _) = one_upload(&bench.store);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("netcdf_editor.sqlite");
-    bench.store.backup(&path).unwrap();
-    let config = crate::Config { instance: folder.path().to_owned(), database_url: None, pool_size: 2 };
-    let restored = crate::Store::open(&config).unwrap();
-    assert_eq!(restored.data_files(owner).unwrap().len(), 1);
-    assert_eq!(restored.doctor(Doctor::Look).unwrap().missing_files.len(), 1);
-    let manifest = std::fs::read_to_string(folder.path().join("netcdf_editor.sqlite.manifest.json")).unwrap();
-    assert!(manifest.contains("sha256"));
-}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod adoption;
+mod backup;
 mod data_files;
 mod defects;
 mod drafts;

@@ -1,0 +1,7 @@
+//! `stackctl`; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stackctl::main()
+}
