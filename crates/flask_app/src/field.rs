@@ -31,7 +31,7 @@ use field::answer::{Part, View, gzip};
 use field::descriptor::{Choice, Descriptor, describe};
 use field::geometry::Hints;
 use field::slice::Window;
-use field::source::{Difference, Slabs};
+use field::source::{Difference, Opened, Slabs};
 use serde::Deserialize;
 use store::{DataFile, Revision, Store};
 use tokio::sync::Semaphore;
