@@ -7,10 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long a page may take to show something before a test fails: generous, for a loaded machine. Tests wait for
@@ -111,6 +113,38 @@ impl Browser {
     /// As [`Browser::find`].
     pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
         self.find(css).await?.send_keys(text).await.with_context(|| format!("typing into '{css}'"))
+    }
+
+    /// Presses keys one after the other, as if typed to whatever has the focus; [`fantoccini::key::Key`] names the others.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        let presses = keys.chars().flat_map(|value| [KeyAction::Down { value }, KeyAction::Up { value }]);
+        self.perform(presses).await
+    }
+
+    /// Presses a key while Shift is held.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn press_with_shift(&self, key: char) -> Result<()> {
+        let shift = char::from(Key::Shift);
+        let (down, up) = (|value| KeyAction::Down { value }, |value| KeyAction::Up { value });
+        self.perform([down(shift), down(key), up(key), up(shift)]).await
+    }
+
+    async fn perform(&self, actions: impl IntoIterator<Item = KeyAction>) -> Result<()> {
+        let keyboard = KeyActions::new("keyboard".to_owned());
+        Ok(self.client.perform_actions(actions.into_iter().fold(keyboard, KeyActions::then)).await?)
+    }
+
+    /// Runs JavaScript that returns something.
+    ///
+    /// # Errors
+    /// WebDriver's.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, Vec::new()).await?)
     }
 
     /// The visible text of the page.

@@ -9,9 +9,11 @@ mod data;
 mod modeller;
 mod platform;
 mod stack;
+mod visitor;
 
 pub use browser::Browser;
 pub use data::{planet, planet_file};
 pub use modeller::Modeller;
 pub use platform::{Platform, binary, terminate};
 pub use stack::Stack;
+pub use visitor::{Answer, Visitor};

@@ -22,13 +22,25 @@ impl Modeller<'_> {
     pub async fn register_and_log_in(&self, name: &str) -> Result<()> {
         let browser = self.browser;
         browser.open(&format!("{}/auth/register", self.site)).await?;
-        for then in ["/auth/login", "/"] {
-            browser.type_into("#username", name).await?;
-            browser.type_into("#password", "continents drift").await?;
-            browser.click("main form button.primary").await?;
-            browser.until(&format!("location.pathname == '{then}'")).await?;
-        }
-        Ok(())
+        self.fill_in(name, "/auth/login").await?;
+        self.fill_in(name, "/").await
+    }
+
+    /// Logs in with the account that [`Modeller::register_and_log_in`] made.
+    ///
+    /// # Errors
+    /// As [`Modeller::register_and_log_in`].
+    pub async fn log_in(&self, name: &str) -> Result<()> {
+        self.browser.open(&format!("{}/auth/login", self.site)).await?;
+        self.fill_in(name, "/").await
+    }
+
+    async fn fill_in(&self, name: &str, then: &str) -> Result<()> {
+        let browser = self.browser;
+        browser.type_into("#username", name).await?;
+        browser.type_into("#password", "continents drift").await?;
+        browser.click("main form button.primary").await?;
+        browser.until(&format!("location.pathname == '{then}'")).await
     }
 
     /// Uploads a file whose coordinates are recognised, with what is typed into other fields (name, text); gives the

@@ -48,6 +48,7 @@ pub fn terminate(child: &mut Child) -> Result<ExitStatus> {
 pub struct Platform {
     child: Child,
     address: String,
+    settings: Vec<(String, String)>,
     folder: Option<TempDir>,
 }
 
@@ -57,13 +58,20 @@ impl Platform {
     /// # Errors
     /// A process that ends before it listens; its log is in the message.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("climsim-e2e-").tempdir()?;
-        Self::start_in(folder)
+        Self::prepared(&[], |_| Ok(()))
     }
 
-    fn start_in(folder: TempDir) -> Result<Self> {
-        let (child, address) = spawn(folder.path(), "0")?;
-        Ok(Self { child, address, folder: Some(folder) })
+    /// The same with environment variables of its own, on an instance folder that `prepare` may fill before.
+    ///
+    /// # Errors
+    /// As [`Platform::start`].
+    pub fn prepared(settings: &[(&str, &str)], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("climsim-e2e-").tempdir()?;
+        let settings: Vec<_> =
+            settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        prepare(&folder.path().join("instance"))?;
+        let (child, address) = spawn(folder.path(), "0", &settings)?;
+        Ok(Self { child, address, settings, folder: Some(folder) })
     }
 
     /// `http://127.0.0.1:PORT`
@@ -74,6 +82,16 @@ impl Platform {
     /// The folder that holds everything of this run.
     pub fn folder(&self) -> &Path {
         self.folder.as_ref().expect("present until dropped").path()
+    }
+
+    /// The file that the process logs to.
+    pub fn log(&self) -> PathBuf {
+        self.folder().join("platform.log")
+    }
+
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Tells the process to stop, and gives how it ended.
@@ -112,7 +130,7 @@ impl Platform {
     /// As [`Platform::start`].
     pub fn restart(&mut self) -> Result<()> {
         let port = self.address.rsplit(':').next().context("an address with a port")?.to_owned();
-        (self.child, self.address) = spawn(self.folder(), &port)?;
+        (self.child, self.address) = spawn(self.folder(), &port, &self.settings)?;
         Ok(())
     }
 
@@ -126,12 +144,13 @@ impl Platform {
     }
 }
 
-fn spawn(folder: &Path, port: &str) -> Result<(Child, String)> {
+fn spawn(folder: &Path, port: &str, settings: &[(String, String)]) -> Result<(Child, String)> {
     let log = folder.join("platform.log");
     let file = File::options().create(true).append(true).open(&log)?;
     let mut child = Command::new(binary("climsim"))
         .args(["serve", "--port", port, "--instance"])
         .arg(folder.join("instance"))
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(file)

@@ -41,5 +41,7 @@ form.addEventListener("submit", (event) => {
     note.textContent = message;
   }
   request.open("POST", form.action);
+  // The page that the answer leads to is shown by the browser, with the message that belongs to it.
+  request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
   request.send(new FormData(form));
 });

@@ -108,8 +108,12 @@ impl Page {
         self.context.insert("path", request.path());
         self.context.insert("user", &visitor.user().map(|user| user.name.as_str()));
         self.context.insert("registration_open", &site.settings.registration_open);
+        // A script that follows a redirect throws the page away, and asks the browser for it again.
+        let thrown_away = request.headers().contains_key("x-requested-with");
         let flashes = match visitor.session() {
-            Some(session) if !session.flashes.is_empty() => site.store.take_flashes(&session.id)?,
+            Some(session) if !session.flashes.is_empty() && !thrown_away => {
+                site.store.take_flashes(&session.id)?
+            }
             _ => Vec::new(),
         };
         self.context.insert("flashes", &flashes);

@@ -230,6 +230,7 @@ export class ClimsimMap extends HTMLElement {
     const mine = ++this.#loading;
     this.#trouble(null);
     this.#busy('Loading');
+    this.#describeCanvas();
     this.#where = addresses(src, document.baseURI);
     const variable = this.getAttribute('variable'), at = this.getAttribute('at');
     // Description and values at once: the server chooses the same variable and level that the description names.
@@ -461,11 +462,9 @@ export class ClimsimMap extends HTMLElement {
   }
 
   #describeCanvas() {
-    const v = this.#variable;
-    if (!v) return;
-    const range = this.source?.overview?.header.range;
-    const values = range ? `, from ${numberText(range[0])} to ${numberText(range[1])} ${v.units}` : '';
-    const label = this.getAttribute('label') ?? (v.long_name || v.name);
+    const v = this.#variable, range = this.source?.overview?.header.range;
+    const values = v && range ? `, from ${numberText(range[0])} to ${numberText(range[1])} ${v.units}` : '';
+    const label = this.getAttribute('label') ?? (v?.long_name || v?.name || 'loading');
     this.#dom.over.setAttribute('aria-label', `Map: ${label}${values}. Arrow keys pan, plus and minus zoom, Shift with arrows reads cells.`);
   }
 

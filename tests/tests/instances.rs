@@ -1,0 +1,150 @@
+//! What operators bring: the instance folder of the original, and a site where not everybody may register.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use end_to_end::{Platform, Visitor, planet_file};
+
+/// The tables of the release of 2021, as its `schema.sql` made them, with two users, each with a workflow: the hashes are
+/// those of two versions of werkzeug, of `pangaea` and of `gondwana`.
+const ORIGINAL: &str = "
+    CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL, password TEXT NOT NULL);
+    CREATE TABLE data_files (id INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER NOT NULL, filename TEXT NOT NULL,
+        longitude TEXT, latitude TEXT, info TEXT, FOREIGN KEY (owner_id) REFERENCES user (id));
+    CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL,
+        created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, filepath TEXT NOT NULL, revision INTEGER NOT NULL,
+        file_type TEXT NOT NULL, info TEXT, FOREIGN KEY (data_file_id) REFERENCES data_files (id));
+    CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL, step TEXT NOT NULL,
+        parameters TEXT, up_to_date INTEGER NOT NULL DEFAULT 1,
+        FOREIGN KEY (data_file_id) REFERENCES data_files (id));
+    INSERT INTO user (username, password) VALUES
+        ('wegener', 'pbkdf2:sha256:260000$Ab0Cd1Ef2Gh3Ij4K$f82f51180f6339847058ec73567f52f22c1e0402c668d64bd7b356bbc9c5cc78'),
+        ('suess', 'scrypt:32768:8:1$Ab0Cd1Ef2Gh3Ij4K$cc3000db053d831da900ae3d1a37453bf4015329e441e83630caad5785e6ad7728e9d5c08c7aeee3588fc3d13ede83386895544f74a2b3fcaa8e86a44f321c93');
+    INSERT INTO data_files (owner_id, filename, longitude, latitude, info) VALUES
+        (1, 'planet.nc', 'lon', 'lat', '{\"auth-ref\": \"A. Wegener\", \"age\": \"60\", \"hypothesis\": \"\"}'),
+        (2, 'own.nc', NULL, NULL, '{}');
+    INSERT INTO revisions (data_file_id, created, filepath, revision, file_type, info) VALUES
+        (1, '2021-05-01 10:00:00', 'aaaaaaa1.nc', 0, 'raw', NULL),
+        (1, '2021-05-01 11:00:00', 'aaaaaaa2.nc', 1, 'routing', '{}'),
+        (1, '2021-05-01 11:00:00', 'aaaaaaa3.nc', 2, 'soils', '{}'),
+        (2, '2021-06-01 10:00:00', 'bbbbbbb1.nc', 0, 'raw', NULL);
+    INSERT INTO steps (data_file_id, step, parameters, up_to_date) VALUES
+        (1, 'routing', '{\"id\": 1, \"topo_var\": \"topo\", \"orcafile\": \"default\"}', 0);";
+
+fn originals_instance(instance: &Path) -> Result<()> {
+    std::fs::create_dir_all(instance)?;
+    let database = instance.join("netcdf_editor.sqlite");
+    SqliteConnection::establish(database.to_str().context("a path")?)?.batch_execute(ORIGINAL)?;
+    for (name, stored) in
+        [("raw", "aaaaaaa1"), ("routing", "aaaaaaa2"), ("soils", "aaaaaaa3"), ("raw", "bbbbbbb1")]
+    {
+        let file = planet_file(instance, &format!("{name}.nc"))?;
+        std::fs::rename(file, instance.join(format!("{stored}.nc")))?;
+    }
+    Ok(())
+}
+
+/// The state of a step as the steps table shows it.
+async fn state(visitor: &Visitor, workflow: i32, step: &str) -> Result<String> {
+    let table = visitor.get(&format!("/api/{workflow}/steps/stepsTable")).await?.text();
+    let mark = format!("id=\"step-{step}\" data-state=\"");
+    let state = table.split(&mark).nth(1).and_then(|rest| rest.split('"').next());
+    Ok(state.unwrap_or("not offered").to_owned())
+}
+
+#[tokio::test]
+async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
+    let mut platform = Platform::prepared(&[], originals_instance)?;
+    let wegener = Visitor::new(platform.address())?;
+    ensure!(wegener.log_in("wegener", "gondwana").await?.status == 401, "the password of another");
+    ensure!(wegener.log_in("wegener", "pangaea").await?.location == "/");
+    let list = wegener.get("/").await?.text();
+    ensure!(list.contains("planet.nc") && !list.contains("own.nc"), "{list}");
+    ensure!(wegener.get("/2/steps").await?.status == 404, "somebody else's");
+
+    // Files, what is told about them, and the step that was marked stale, with its stored parameters.
+    let planet = std::fs::read(platform.folder().join("instance/aaaaaaa2.nc"))?;
+    let sent = wegener.get("/1/routing/download").await?;
+    ensure!(sent.status == 200);
+    let (sent, planet) = (dataset::from_bytes(&sent.bytes, "sent")?, dataset::from_bytes(&planet, "stored")?);
+    ensure!(format!("{:?}", sent.variables) == format!("{:?}", planet.variables), "the routing file");
+    ensure!(sent.attributes.text("climate_sim_auth-ref") == Some("A. Wegener"));
+    for page in ["/1/steps", "/1/raw/view", "/1/routing/fileInfo", "/1/set_coords", "/1/soils/view"] {
+        ensure!(wegener.get(page).await?.status == 200, "{page}");
+    }
+    ensure!(state(&wegener, 1, "routing").await? == "stale");
+    ensure!(
+        wegener.get("/1/routing").await?.text().contains("<option value=\"topo\" selected"),
+        "the saved variable"
+    );
+
+    // And it goes on from there.
+    let again = wegener.post("/1/steps/routing/retry", &[]).await?;
+    ensure!(again.location == "/1/steps", "{}: {}", again.status, again.text());
+    let deadline = Instant::now() + Duration::from_secs(120);
+    for step in ["routing", "heatflow", "ahmcoef"] {
+        while state(&wegener, 1, step).await? != "done" {
+            ensure!(Instant::now() < deadline, "{step}: {}", state(&wegener, 1, step).await?);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    // The other account, with the hash of another version; and everything again after a power cut.
+    platform.kill_and_restart()?;
+    let suess = Visitor::new(platform.address())?;
+    ensure!(suess.log_in("suess", "gondwana").await?.location == "/");
+    ensure!(suess.get("/").await?.text().contains("own.nc"));
+    let wegener = Visitor::new(platform.address())?;
+    ensure!(wegener.log_in("wegener", "pangaea").await?.location == "/", "the renewed hash");
+    ensure!(state(&wegener, 1, "routing").await? == "done");
+    // What was there is there still, and the database as it was, too.
+    for name in ["aaaaaaa1.nc", "aaaaaaa2.nc", "aaaaaaa3.nc", "bbbbbbb1.nc"] {
+        ensure!(platform.folder().join("instance").join(name).exists(), "{name}");
+    }
+    ensure!(std::fs::read_dir(platform.folder().join("instance/backups"))?.count() == 1);
+    platform.done();
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_auth_logged_in_the_first_account_makes_the_others() -> Result<()> {
+    let settings = [("AUTH", "logged_in"), ("CSP_USERNAME", "curator"), ("CSP_PASSWORD", "fossils and maps")];
+    let mut platform = Platform::prepared(&settings, |_| Ok(()))?;
+    let stranger = Visitor::new(platform.address())?;
+    ensure!(stranger.get("/auth/register").await?.location.starts_with("/auth/login"));
+    ensure!(!stranger.get("/auth/login").await?.text().contains("/auth/register"), "registering is offered");
+    let eve = [("username", "eve"), ("password", "continents drift")];
+    ensure!(stranger.post("/auth/register", &eve).await?.location.starts_with("/auth/login"));
+    ensure!(stranger.log_in("eve", "continents drift").await?.status == 401);
+
+    let curator = Visitor::new(platform.address())?;
+    ensure!(curator.log_in("curator", "fossils and maps").await?.location == "/");
+    ensure!(curator.post("/auth/register", &eve).await?.location.starts_with("/auth/login"));
+    ensure!(Visitor::new(platform.address())?.log_in("eve", "continents drift").await?.location == "/");
+
+    // A new start changes nothing: neither the account nor its sessions.
+    platform.kill_and_restart()?;
+    let again = Visitor::new(platform.address())?;
+    ensure!(again.log_in("curator", "fossils and maps").await?.location == "/");
+    platform.done();
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_configured_password_one_is_made_up_and_told_once() -> Result<()> {
+    let mut platform = Platform::prepared(&[("AUTH", "logged_in")], |_| Ok(()))?;
+    let told = |log: &str| log.lines().filter(|line| line.contains("told only once")).count();
+    let log = std::fs::read_to_string(platform.log())?;
+    let password = log.split("\"password\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    let password = password.context("no password in the log")?.to_owned();
+    ensure!(password.len() >= 16, "made up: '{password}' in {log}");
+    ensure!(Visitor::new(platform.address())?.log_in("admin", &password).await?.location == "/");
+    platform.kill_and_restart()?;
+    ensure!(told(&std::fs::read_to_string(platform.log())?) == 1, "told again, or another was made");
+    ensure!(Visitor::new(platform.address())?.log_in("admin", &password).await?.location == "/");
+    platform.done();
+    Ok(())
+}
