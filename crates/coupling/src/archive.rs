@@ -8,10 +8,10 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use rayon::prelude::*;
 
 /// Bytes that are compressed on their own.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 18;
 
 /// Blocks that are compressed at the same time.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 
 /// Good enough: these are mostly masks, which any level shrinks, and doubles, which none does.
 const LEVEL: u32 = 4;

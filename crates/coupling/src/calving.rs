@@ -46,7 +46,9 @@ impl Calving {
         let lat_deg = &ocean.at(Point::T).lat_deg;
         let columns = atmosphere.size.columns;
         let row_area_m2 = |row: usize| columns as f64 * atmosphere.area_m2[row];
-        let mut rows: Vec<Vec<(u32, f64)>> = vec![Vec::new(); fluxes.sea.len()];
+        // What each cell of a band receives; and the band of each cell.
+        let mut received: Vec<Vec<(u32, f64)>> = Vec::new();
+        let mut band_of: Vec<Option<usize>> = vec![None; fluxes.sea.len()];
         let mask = if options.calving_nomed { ocean.open_sea() } else { ocean.without_closed_seas() };
         let mut bands = Vec::new();
         for (k, limits) in options.calving_limits_deg.windows(2).enumerate() {
@@ -68,30 +70,28 @@ impl Calving {
                 cells: 0,
                 area_m2: 0.0,
             };
-            let cells: Vec<(usize, bool)> = fluxes
-                .unique_sea
-                .indexed_iter()
-                .enumerate()
-                .filter(|(_, (at, _))| receives(*at))
-                .map(|(o, (_, &unique))| (o, unique))
-                .collect();
-            for (o, _) in cells.iter().filter(|(_, unique)| *unique) {
-                band.cells += 1;
-                band.area_m2 += fluxes.ocean_area_m2[*o];
+            for (o, (at, &unique)) in fluxes.unique_sea.indexed_iter().enumerate() {
+                if receives(at) {
+                    band_of[o] = Some(k);
+                    if unique {
+                        band.cells += 1;
+                        band.area_m2 += fluxes.ocean_area_m2[o];
+                    }
+                }
             }
             let link = |&row: &usize| ((row * columns) as u32, row_area_m2(row) / band.area_m2);
-            let links: Vec<(u32, f64)> =
-                if band.cells > 0 { band.rows.iter().map(link).collect() } else { Vec::new() };
-            for (o, _) in cells {
-                rows[o].clone_from(&links);
-            }
+            received.push(if band.cells > 0 { band.rows.iter().map(link).collect() } else { Vec::new() });
             bands.push(band);
         }
         let lost_rows = (0..atmosphere.size.rows())
             .filter(|row| !bands.iter().any(|band| band.cells > 0 && band.rows.contains(row)))
             .collect();
         let sources = fold::sources(ocean.shape(), ocean.topology);
-        let links = Links::from_rows(sources.iter().map(|&source| rows[source].iter().copied()));
+        let links = Links::from_rows(
+            sources
+                .iter()
+                .map(|&source| band_of[source].into_iter().flat_map(|k| received[k].iter().copied())),
+        );
         Self { bands, lost_rows, links }
     }
 }

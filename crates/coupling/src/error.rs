@@ -86,6 +86,38 @@ pub enum Error {
         /// How far apart they may be.
         limit_m: f64,
     },
+    /// Points that are meant to be the same, and are not.
+    #[error(
+        "the {seam} of the ocean grid repeat{} others, but not exactly: row {row}, column {column} (counted from 0) is \
+         {distance_m:.0} m away from its copy (at most {limit_m:.0} m); the coordinates are not those of one consistent grid",
+        if seam.ends_with('s') { "" } else { "s" }
+    )]
+    NearlyRepeats {
+        /// Which part of the grid.
+        seam: &'static str,
+        /// Row of the worst point.
+        row: usize,
+        /// Column of the worst point.
+        column: usize,
+        /// How far apart the two copies are.
+        distance_m: f64,
+        /// How far apart they may be.
+        limit_m: f64,
+    },
+    /// A grid of a part of the globe.
+    #[error(
+        "the ocean grid does not go around the globe: in row {row} (counted from 0) the last column is {:.0} km away from \
+         the first, where columns are {:.0} km apart; coupling weights need a global grid",
+        gap_m / 1000.0, spacing_m / 1000.0
+    )]
+    NotGlobal {
+        /// The first such row.
+        row: usize,
+        /// From the last column to the first.
+        gap_m: f64,
+        /// From column to column.
+        spacing_m: f64,
+    },
     /// Sea where the method has no atmosphere cells.
     #[error(
         "there is sea at {latitude:.2} degrees north; the coupling leaves out the atmosphere cells around the south \
@@ -98,7 +130,9 @@ pub enum Error {
         limit: f64,
     },
     /// Nothing to couple.
-    #[error("the bathymetry has no sea cell (deeper than 1 m): there is nothing to couple")]
+    #[error(
+        "the bathymetry has no sea cell (deeper than 1 m, depths being positive): there is nothing to couple"
+    )]
     NoSea,
     /// An atmosphere grid that is none.
     #[error("'{text}' is no atmosphere grid: {reason}")]

@@ -2,7 +2,7 @@
 
 use dataset::{Dataset, Variable};
 use grid::sphere::Vector;
-use grid::{Fold, OceanGrid, Overlap};
+use grid::{Fold, OceanGrid, Overlap, Points, Topology};
 use ndarray::{Array2, Axis, Ix2};
 
 use boundary::Finding;
@@ -13,6 +13,9 @@ use crate::ocean::Basins;
 
 /// How far apart two copies of one point may lie, in metres: files in single precision are off by 150 m.
 const SAME_POINT_M: f64 = 200.0;
+
+/// Deeper than any ocean: a fill value that the file does not declare.
+const DEEPEST_M: f64 = 20_000.0;
 
 /// The inputs, read and checked.
 #[derive(Debug, Clone)]
@@ -33,14 +36,15 @@ impl Input {
     /// # Errors
     /// The first thing that is missing or does not fit, named as in the file.
     pub fn read(coordinates: &Dataset, bathymetry: &Dataset, basins: &Dataset) -> Result<Self, Error> {
-        let read = OceanGrid::from_dataset(coordinates)?;
+        let read = OceanGrid::from_dataset(&of_c_grid(coordinates)?)?;
         let grid = read.grid;
         if grid.mesh().is_none() {
             return Err(Error::NoMesh { reason: read.no_mesh_because });
         }
         let mut findings = Vec::new();
-        check_repetition(&grid)?;
         let topology = grid.topology();
+        check_seams(grid.t(), topology)?;
+        check_repetition(&grid)?;
         if (topology.overlap, topology.fold) == (Overlap::None, Fold::None) {
             findings.push(Finding::note(
                 "ocean-grid-without-repeated-cells",
@@ -49,16 +53,21 @@ impl Input {
         }
         let shape = grid.shape();
         let depth = map(bathymetry, "bathymetry", &["Bathymetry", "bathymetry"], shape)?;
-        let missing = depth.iter().filter(|depth| !depth.is_finite()).count();
+        let depth = depth.mapv_into(|depth| if depth.abs() <= DEEPEST_M { depth } else { f64::NAN });
+        let missing = depth.iter().filter(|depth| depth.is_nan()).count();
         if missing > 0 {
             findings.push(Finding::warning(
                 "bathymetry-missing-values",
-                format!("{missing} cells of the bathymetry hold no number: they count as land."),
+                format!(
+                    "{missing} cells of the bathymetry hold no depth (not a number, a fill value, or more than {DEEPEST_M} m): they \
+                     count as land."
+                ),
             ));
         }
-        let depth = depth.mapv_into(|depth| if depth.is_finite() { depth } else { f64::NAN });
         let basin = |names: &'static [&'static str; 2]| -> Result<Array2<i32>, Error> {
             let values = map(basins, "sub-basins", names, shape)?;
+            // Where nothing is known is in no basin.
+            let values = values.mapv_into(|value| if value.is_nan() { 0.0 } else { value });
             match values.indexed_iter().find(|(_, value)| **value != 0.0 && **value != 1.0) {
                 Some(((row, column), &value)) => {
                     Err(Error::NoMask { name: names[0].to_owned(), value, row, column })
@@ -72,6 +81,25 @@ impl Input {
             indian: basin(&["indmsk", "tmaskind"])?,
         };
         Ok(Self { grid, bathymetry_m: depth, basins, findings })
+    }
+}
+
+/// The variables of the C grid alone: a file may hold other positions too, and these are those of the mesh.
+fn of_c_grid(coordinates: &Dataset) -> Result<Dataset, Error> {
+    let names = ["glam", "gphi", "e1", "e2"]
+        .iter()
+        .flat_map(|stem| Point::ALL.map(|point| format!("{stem}{}", point.letter())));
+    let (mut variables, mut missing) = (Vec::new(), Vec::new());
+    for name in names {
+        match coordinates.variable(&name) {
+            Some(variable) => variables.push(variable.clone()),
+            None => missing.push(name),
+        }
+    }
+    if missing.is_empty() {
+        Ok(Dataset { dimensions: coordinates.dimensions.clone(), variables, ..Dataset::default() })
+    } else {
+        Err(Error::NoMesh { reason: Some(format!("the file has no {}", missing.join(", "))) })
     }
 }
 
@@ -100,6 +128,47 @@ fn map(
     Ok(values)
 }
 
+/// The grid must go around the globe, and where it nearly repeats itself, it must repeat itself.
+fn check_seams(t: &Points, topology: Topology) -> Result<(), Error> {
+    let (ny, nx) = t.lon_deg.dim();
+    if ny < 4 || nx < 4 {
+        return Err(Error::TooSmall { rows: ny, columns: nx });
+    }
+    let apart = |a: (usize, usize), b: (usize, usize)| {
+        Vector::from_degrees(t.at(a.0, a.1)).distance_m(Vector::from_degrees(t.at(b.0, b.1)))
+    };
+    let spacing = |j: usize| (1..nx).map(|i| apart((j, i - 1), (j, i))).sum::<f64>() / (nx - 1) as f64;
+    // The pair of cells that are the farthest apart, and how far compared with the cells of the row.
+    let farthest = |pairs: &mut dyn Iterator<Item = ((usize, usize), (usize, usize))>| {
+        let distances = pairs.map(|(a, b)| (apart(a, b), a));
+        distances.fold((0.0, (0, 0)), |worst, next| if next.0 > worst.0 { next } else { worst })
+    };
+    let nearly = |(distance_m, at): (f64, (usize, usize)), seam| {
+        if distance_m < spacing(at.0) / 2.0 {
+            Err(Error::NearlyRepeats { seam, row: at.0, column: at.1, distance_m, limit_m: SAME_POINT_M })
+        } else {
+            Ok(())
+        }
+    };
+    if topology.overlap == Overlap::None {
+        let mut columns = (0..ny).flat_map(|j| [((j, nx - 2), (j, 0)), ((j, nx - 1), (j, 1))]);
+        nearly(farthest(&mut columns), "last two columns")?;
+        for j in 0..ny {
+            let (gap_m, spacing_m) = (apart((j, nx - 1), (j, 0)), spacing(j));
+            if gap_m > 2.0 * spacing_m + SAME_POINT_M {
+                return Err(Error::NotGlobal { row: j, gap_m, spacing_m });
+            }
+        }
+    }
+    if topology.fold == Fold::None {
+        let mut f_pivot = (0..nx).map(|i| ((ny - 1, i), (ny - 2, nx - 1 - i)));
+        nearly(farthest(&mut f_pivot), "last row")?;
+        let mut t_pivot = (1..nx).map(|i| ((ny - 1, i), (ny - 3, nx - i)));
+        nearly(farthest(&mut t_pivot), "last row")?;
+    }
+    Ok(())
+}
+
 /// U, V and F points must repeat where the T points do: else the coordinates are not those of one grid.
 fn check_repetition(grid: &OceanGrid) -> Result<(), Error> {
     let Some(mesh) = grid.mesh() else { return Ok(()) };
@@ -113,10 +182,10 @@ fn check_repetition(grid: &OceanGrid) -> Result<(), Error> {
         fold::apply(&mut repeated, point, topology);
         let mut worst = (0.0, (0, 0));
         for ((at, a), b) in vectors.indexed_iter().zip(&repeated) {
-            // The fold of U and F points takes the last column from the first, where the overlap says it is the
+            // The fold of U and F points takes the very last point from the first column, where the overlap says it is the
             // second: the two cannot both hold, and the overlap is the one that grids keep.
             let settled_by_overlap = topology.overlap == Overlap::TwoColumns
-                && at.1 == nx - 1
+                && at == (ny - 1, nx - 1)
                 && matches!(point, Point::U | Point::F);
             let distance = a.distance_m(*b);
             if distance > worst.0 && !settled_by_overlap {

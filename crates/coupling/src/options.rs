@@ -266,6 +266,17 @@ impl Options {
         Ok(self)
     }
 
+    /// What is not as in the original, for the history of the files.
+    pub(crate) fn differences(&self) -> Option<String> {
+        let mode = (self.mode == Mode::Corrected).then_some(
+            "corrected: fluxes summed in double precision; calving of the row at the south pole; masks, fractions, areas and \
+             corners as their names say",
+        );
+        let edges = (self.geometry == Geometry::Spherical).then_some("edges of cells are great circles");
+        let differences: Vec<&str> = mode.into_iter().chain(edges).collect();
+        (!differences.is_empty()).then(|| differences.join("; "))
+    }
+
     /// A name as modellers choose it made fit for file names: other characters become `_`, cut at 15.
     pub fn file_name(name: &str) -> String {
         let mut fit: String = name

@@ -38,8 +38,9 @@ pub(super) fn globals(options: &Options, model: &str) -> Attributes {
 }
 
 pub(super) fn stamp(globals: &mut Attributes, options: &Options) {
-    if let Some(history) = &options.stamps.history {
-        globals.set("history", history.as_str());
+    let history: Vec<String> = options.stamps.history.iter().cloned().chain(options.differences()).collect();
+    if !history.is_empty() {
+        globals.set("history", history.join("\n"));
     }
 }
 
