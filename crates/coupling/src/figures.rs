@@ -11,8 +11,9 @@ use crate::ocean::Ocean;
 use crate::runoff::{Class, Runoff, Served};
 use crate::{InlandRunoff, Options};
 
-/// The numbers that a modeller checks. Areas are square metres.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The numbers that a modeller checks. Areas are square metres. Those that an older result does not have are read as 0.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Figures {
     /// Which of the two computations: `corrected` or `legacy`.
     pub mode: String,
@@ -33,7 +34,8 @@ pub struct Figures {
 }
 
 /// The ocean grid, as the coupler sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OceanFigures {
     /// Columns.
     pub columns: usize,
@@ -52,7 +54,8 @@ pub struct OceanFigures {
 }
 
 /// The atmosphere grid. A polar row counts as its cells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AtmosphereFigures {
     /// Columns.
     pub columns: usize,
@@ -67,7 +70,8 @@ pub struct AtmosphereFigures {
 }
 
 /// The least and the most of something.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Range {
     /// The least.
     pub min: f64,
@@ -76,7 +80,8 @@ pub struct Range {
 }
 
 /// How many cells give to one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Neighbours {
     /// The fewest of a cell that receives.
     pub min: usize,
@@ -87,7 +92,8 @@ pub struct Neighbours {
 }
 
 /// A matrix.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MatrixFigures {
     /// Links.
     pub links: usize,
@@ -108,7 +114,8 @@ pub struct MatrixFigures {
 }
 
 /// The run-off.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunoffFigures {
     /// What becomes of run-off far from the coast: `drop`, `nearest-coast` or `spread`.
     pub inland: String,
@@ -135,7 +142,8 @@ pub struct RunoffFigures {
 }
 
 /// The calving.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CalvingFigures {
     /// Links.
     pub links: usize,
@@ -150,7 +158,8 @@ pub struct CalvingFigures {
 }
 
 /// A band of latitude of the calving.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BandFigures {
     /// Southern limit.
     pub south_deg: f64,

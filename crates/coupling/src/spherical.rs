@@ -1,7 +1,8 @@
 //! How much of an atmosphere cell lies in an ocean cell, exactly: the same outlines as [`crate::overlap`], their edges great
 //! circles.
 //!
-//! No projection, so no distortion: compared with the plane of each atmosphere cell, fractions change by 2e-5 at most.
+//! No projection, so no distortion: compared with the plane of each atmosphere cell, fractions change by 2e-5 at most. The
+//! polar cell has the middles of its edges too, as the cells below it have them: cells tile the sphere.
 
 use ndarray::Array2;
 

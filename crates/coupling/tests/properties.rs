@@ -131,6 +131,38 @@ fn the_same_grid_on_both_sides_gives_the_identity() {
 }
 
 #[test]
+fn turning_both_grids_together_changes_nothing() {
+    let turned = |degrees: f64| {
+        let mut coordinates = f_pivot(62, 51);
+        for variable in coordinates.variables.iter_mut().filter(|v| v.name.starts_with("glam")) {
+            if let dataset::Values::F64(lon) = &mut variable.values {
+                lon.mapv_inplace(|lon| grid::sphere::wrap_longitude(lon + degrees));
+            }
+        }
+        let depth = |lon: f64, lat: f64| {
+            if lat < -66.0 || (lon - degrees).to_radians().sin() > 0.7 { -1.0 } else { 1000.0 }
+        };
+        Files::with_depths(coordinates, depth)
+    };
+    for geometry in [Geometry::Legacy, Geometry::Spherical] {
+        let of = |degrees| run(&turned(degrees), &Options { geometry, ..small("32x24") });
+        // Three columns of the atmosphere.
+        let (here, there) = (of(0.0), of(33.75));
+        for a in 32..24 * 32 {
+            let b = a / 32 * 32 + (a % 32 + 3) % 32;
+            let (ours, theirs) = (here.fluxes.to_atmosphere.row(a), there.fluxes.to_atmosphere.row(b));
+            assert_eq!(ours.clone().count(), theirs.clone().count(), "{geometry:?} cell {a}");
+            for ((o, weight), (other, turned)) in ours.zip(theirs) {
+                assert!(
+                    o == other && (weight - turned).abs() < 1e-11,
+                    "{geometry:?} cell {a}: {weight} {turned}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn both_kinds_of_edges_agree_on_fine_cells() {
     let files = Files::planet(f_pivot(182, 149));
     let of = |geometry| run(&files, &Options { geometry, ..Options::default() });

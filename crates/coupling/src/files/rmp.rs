@@ -252,7 +252,10 @@ fn atmosphere_side(outcome: &Outcome, matrix: Matrix) -> Side {
     let outline = |a: usize| grid.outline(a / columns, a % columns);
     let (corner_lat, corner_lon) = corners(outline, cells, outcome.options.mode);
     let wet = |a: usize| fluxes.fraction[a] > 0.0;
-    let repeated = |a: usize| outcome.ocean.duplicate.iter().nth(a).copied().unwrap_or(false);
+    let repeated = |a: usize| {
+        let duplicate = &outcome.ocean.duplicate;
+        duplicate.get([a / duplicate.ncols(), a % duplicate.ncols()]).copied().unwrap_or(false)
+    };
     let takes_part = |a: usize| match matrix {
         Matrix::ToAtmosphere => wet(a) || (legacy && repeated(a)),
         Matrix::ToOcean | Matrix::Calving => wet(a),
