@@ -14,6 +14,23 @@ pub struct FileComparison {
     pub header: Vec<String>,
     /// The variables that both files have, in the order of the first.
     pub variables: Vec<VariableComparison>,
+    /// Of two weight files, how their links differ, whatever their order.
+    pub links: Option<LinkComparison>,
+}
+
+/// How the links of two weight files differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinkComparison {
+    /// Links of the first file.
+    pub here: usize,
+    /// Links of the second file.
+    pub there: usize,
+    /// Links from the same cell to the same cell in both.
+    pub common: usize,
+    /// The largest difference between the weights of one of these.
+    pub largest: f64,
+    /// The same, relative to the larger of the two weights.
+    pub largest_relative: f64,
 }
 
 /// How the values of one variable differ.
@@ -61,6 +78,20 @@ impl fmt::Display for VariableComparison {
     }
 }
 
+impl fmt::Display for LinkComparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { here, there, common, largest, largest_relative } = self;
+        write!(f, "links: {here} here, {there} there, {common} in both; ")?;
+        match largest {
+            0.0 => write!(f, "weights of these identical"),
+            _ => write!(
+                f,
+                "weights of these differ by at most {largest:.3e} ({largest_relative:.3e} relative)"
+            ),
+        }
+    }
+}
+
 /// Compares two files.
 pub fn compare(ours: &Dataset, theirs: &Dataset) -> FileComparison {
     let mut header = Vec::new();
@@ -85,7 +116,42 @@ pub fn compare(ours: &Dataset, theirs: &Dataset) -> FileComparison {
         note(format!("attributes of {name}"), listed(&ours.attributes), listed(&theirs.attributes));
         variables.push(compare_values(name, &ours.values, &theirs.values));
     }
-    FileComparison { header, variables }
+    let links = compare_links(ours, theirs);
+    FileComparison { header, variables, links }
+}
+
+/// Links by destination and source; `None` unless both are weight files.
+fn compare_links(ours: &Dataset, theirs: &Dataset) -> Option<LinkComparison> {
+    let links = |file: &Dataset| -> Option<Vec<(i64, i64, f64)>> {
+        let values = |name: &str| Some(file.variable(name)?.values.to_f64()?.into_raw_vec_and_offset().0);
+        let (to, from, weights) = (values("dst_address")?, values("src_address")?, values("remap_matrix")?);
+        let addresses = to.iter().zip(&from).map(|(&to, &from)| (to as i64, from as i64));
+        let mut links: Vec<_> = addresses.zip(weights).map(|((to, from), w)| (to, from, w)).collect();
+        links.sort_by_key(|&(to, from, _)| (to, from));
+        Some(links)
+    };
+    let (ours, theirs) = (links(ours)?, links(theirs)?);
+    let mut result = LinkComparison {
+        here: ours.len(),
+        there: theirs.len(),
+        common: 0,
+        largest: 0.0,
+        largest_relative: 0.0,
+    };
+    let mut others = theirs.iter().peekable();
+    for &(to, from, weight) in &ours {
+        while others.next_if(|other| (other.0, other.1) < (to, from)).is_some() {}
+        if let Some(&(_, _, other)) = others.next_if(|other| (other.0, other.1) == (to, from)) {
+            result.common += 1;
+            let difference = (weight - other).abs();
+            result.largest = result.largest.max(difference);
+            if difference > 0.0 {
+                let relative = difference / weight.abs().max(other.abs());
+                result.largest_relative = result.largest_relative.max(relative);
+            }
+        }
+    }
+    Some(result)
 }
 
 fn compare_values(name: &str, ours: &Values, theirs: &Values) -> VariableComparison {
@@ -170,6 +236,25 @@ mod tests {
         assert_eq!((w.different, w.at), (2, 2));
         assert_eq!(w.largest_relative, 1.0, "nothing against something is all of it");
         assert!(!compared.agrees_within(0.5));
+    }
+
+    #[test]
+    fn links_are_matched_by_their_cells() {
+        let file = |links: &[(f64, f64, f64)]| {
+            let mut file = Dataset::new();
+            let column =
+                |part: fn(&(f64, f64, f64)) -> f64| links.iter().map(part).collect::<ndarray::Array1<_>>();
+            file.add_f64("dst_address", &["n"], column(|l| l.0).into_dyn(), Attributes::new());
+            file.add_f64("src_address", &["n"], column(|l| l.1).into_dyn(), Attributes::new());
+            file.add_f64("remap_matrix", &["n"], column(|l| l.2).into_dyn(), Attributes::new());
+            file
+        };
+        let a = file(&[(1.0, 1.0, 0.5), (1.0, 2.0, 0.5), (3.0, 1.0, 1.0)]);
+        let b = file(&[(1.0, 2.0, 0.5), (1.0, 1.0, 0.4), (2.0, 9.0, 1.0), (4.0, 1.0, 1.0)]);
+        let links = compare(&a, &b).links.unwrap();
+        assert_eq!((links.here, links.there, links.common), (3, 4, 2));
+        assert!((links.largest - 0.1).abs() < 1e-15 && (links.largest_relative - 0.2).abs() < 1e-15);
+        assert_eq!(compare(&a, &a).links.unwrap().largest, 0.0);
     }
 
     #[test]
