@@ -6,7 +6,7 @@ use coupling::runoff::Served;
 use coupling::{AtmosphereSize, Geometry, InlandRunoff, Mode, Options, Outcome, Sources};
 use dataset::Dataset;
 use grid::{Fold, Overlap};
-use support::made::{Files, array, f_pivot, regular, t_pivot};
+use support::made::{Files, array, f_pivot, regular, t_pivot, without_halo};
 
 /// Conservation and row sums: some roundings.
 const ROUNDING: f64 = 1e-13;
@@ -15,6 +15,7 @@ fn grids() -> Vec<(&'static str, Dataset)> {
     vec![
         ("F pivot", f_pivot(62, 51)),
         ("T pivot", t_pivot(62, 51)),
+        ("without halo", without_halo(62, 51)),
         ("regular", regular(90, 45, Overlap::None)),
         ("regular, two columns repeated", regular(60, 40, Overlap::TwoColumns)),
     ]
@@ -160,6 +161,21 @@ fn turning_both_grids_together_changes_nothing() {
             }
         }
     }
+}
+
+/// A grid with and one without its repeated cells are the same ocean.
+#[test]
+fn repeated_cells_change_nothing() {
+    let with = run(&Files::planet(f_pivot(62, 51)), &small("32x24"));
+    let without = run(&Files::planet(without_halo(62, 51)), &small("32x24"));
+    assert_eq!(with.figures.ocean.sea_cells, without.figures.ocean.sea_cells);
+    assert_eq!(without.figures.ocean.repeated_sea_cells, 0);
+    for (a, b) in with.fluxes.fraction.iter().zip(&without.fluxes.fraction) {
+        assert!((a - b).abs() < 1e-11, "{a} {b}");
+    }
+    let (a, b) = (&with.figures.runoff, &without.figures.runoff);
+    assert_eq!((a.links, a.land_lost, a.receivers), (b.links, b.land_lost, b.receivers));
+    assert_eq!(with.ocean.enclosed_sea_cells(), without.ocean.enclosed_sea_cells());
 }
 
 #[test]

@@ -90,6 +90,17 @@ pub(crate) fn t_pivot(columns: usize, rows: usize) -> Dataset {
     new
 }
 
+/// A tripolar grid as NEMO has them since 4.2: nothing is there twice.
+pub(crate) fn without_halo(columns: usize, rows: usize) -> Dataset {
+    let whole = f_pivot(columns, rows);
+    let mut file = Dataset::new();
+    for variable in &whole.variables {
+        let values = array(&whole, &variable.name).slice(ndarray::s![..-1, 1..-1]).to_owned();
+        file.add_f64(&variable.name, &["y", "x"], values.into_dyn(), Attributes::new());
+    }
+    file
+}
+
 /// A regular grid of which no column is there twice, or the last two are the first two.
 pub(crate) fn regular(columns: usize, rows: usize, overlap: Overlap) -> Dataset {
     let (step_lon, step_lat) = (360.0 / columns as f64, 180.0 / rows as f64);
