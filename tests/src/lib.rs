@@ -6,14 +6,14 @@
 
 mod browser;
 mod data;
+mod form_client;
 mod modeller;
 mod platform;
 mod stack;
-mod visitor;
 
 pub use browser::Browser;
 pub use data::{planet, planet_file};
+pub use form_client::{Answer, FormClient};
 pub use modeller::Modeller;
 pub use platform::{Platform, binary, terminate};
 pub use stack::Stack;
-pub use visitor::{Answer, Visitor};

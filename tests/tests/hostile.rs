@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::{Platform, Visitor, planet};
+use end_to_end::{FormClient, Platform, planet};
 
 /// Damaged files of each kind.
 const ROUNDS: usize = 60;
@@ -82,7 +82,7 @@ fn resident_kb(process: u32) -> Result<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_uploads_hurt_nobody() -> Result<()> {
     let platform = Platform::start()?;
-    let visitor = Visitor::new(platform.address())?;
+    let visitor = FormClient::new(platform.address())?;
     visitor.register_and_log_in("vandal").await?;
     let hdf5 = netcdf4(platform.folder())?;
     let mut dice = Dice(20_260_101);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use end_to_end::{Platform, Visitor, planet_file};
+use end_to_end::{FormClient, Platform, planet_file};
 
 /// The tables of the release of 2021, as its `schema.sql` made them, with two users, each with a workflow: the hashes are
 /// those of two versions of werkzeug, of `pangaea` and of `gondwana`.
@@ -48,7 +48,7 @@ fn originals_instance(instance: &Path) -> Result<()> {
 }
 
 /// The state of a step as the steps table shows it.
-async fn state(visitor: &Visitor, workflow: i32, step: &str) -> Result<String> {
+async fn state(visitor: &FormClient, workflow: i32, step: &str) -> Result<String> {
     let table = visitor.get(&format!("/api/{workflow}/steps/stepsTable")).await?.text();
     let mark = format!("id=\"step-{step}\" data-state=\"");
     let state = table.split(&mark).nth(1).and_then(|rest| rest.split('"').next());
@@ -58,7 +58,7 @@ async fn state(visitor: &Visitor, workflow: i32, step: &str) -> Result<String> {
 #[tokio::test]
 async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
     let mut platform = Platform::prepared(&[], originals_instance)?;
-    let wegener = Visitor::new(platform.address())?;
+    let wegener = FormClient::new(platform.address())?;
     ensure!(wegener.log_in("wegener", "gondwana").await?.status == 401, "the password of another");
     ensure!(wegener.log_in("wegener", "pangaea").await?.location == "/");
     let list = wegener.get("/").await?.text();
@@ -94,10 +94,10 @@ async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
 
     // The other account, with the hash of another version; and everything again after a power cut.
     platform.kill_and_restart()?;
-    let suess = Visitor::new(platform.address())?;
+    let suess = FormClient::new(platform.address())?;
     ensure!(suess.log_in("suess", "gondwana").await?.location == "/");
     ensure!(suess.get("/").await?.text().contains("own.nc"));
-    let wegener = Visitor::new(platform.address())?;
+    let wegener = FormClient::new(platform.address())?;
     ensure!(wegener.log_in("wegener", "pangaea").await?.location == "/", "the renewed hash");
     ensure!(state(&wegener, 1, "routing").await? == "done");
     // What was there is there still, and the database as it was, too.
@@ -113,21 +113,21 @@ async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
 async fn with_auth_logged_in_the_first_account_makes_the_others() -> Result<()> {
     let settings = [("AUTH", "logged_in"), ("CSP_USERNAME", "curator"), ("CSP_PASSWORD", "fossils and maps")];
     let mut platform = Platform::prepared(&settings, |_| Ok(()))?;
-    let stranger = Visitor::new(platform.address())?;
+    let stranger = FormClient::new(platform.address())?;
     ensure!(stranger.get("/auth/register").await?.location.starts_with("/auth/login"));
     ensure!(!stranger.get("/auth/login").await?.text().contains("/auth/register"), "registering is offered");
     let eve = [("username", "eve"), ("password", "continents drift")];
     ensure!(stranger.post("/auth/register", &eve).await?.location.starts_with("/auth/login"));
     ensure!(stranger.log_in("eve", "continents drift").await?.status == 401);
 
-    let curator = Visitor::new(platform.address())?;
+    let curator = FormClient::new(platform.address())?;
     ensure!(curator.log_in("curator", "fossils and maps").await?.location == "/");
     ensure!(curator.post("/auth/register", &eve).await?.location.starts_with("/auth/login"));
-    ensure!(Visitor::new(platform.address())?.log_in("eve", "continents drift").await?.location == "/");
+    ensure!(FormClient::new(platform.address())?.log_in("eve", "continents drift").await?.location == "/");
 
     // A new start changes nothing: neither the account nor its sessions.
     platform.kill_and_restart()?;
-    let again = Visitor::new(platform.address())?;
+    let again = FormClient::new(platform.address())?;
     ensure!(again.log_in("curator", "fossils and maps").await?.location == "/");
     platform.done();
     Ok(())
@@ -141,10 +141,10 @@ async fn without_a_configured_password_one_is_made_up_and_told_once() -> Result<
     let password = log.split("\"password\":\"").nth(1).and_then(|rest| rest.split('"').next());
     let password = password.context("no password in the log")?.to_owned();
     ensure!(password.len() >= 16, "made up: '{password}' in {log}");
-    ensure!(Visitor::new(platform.address())?.log_in("admin", &password).await?.location == "/");
+    ensure!(FormClient::new(platform.address())?.log_in("admin", &password).await?.location == "/");
     platform.kill_and_restart()?;
     ensure!(told(&std::fs::read_to_string(platform.log())?) == 1, "told again, or another was made");
-    ensure!(Visitor::new(platform.address())?.log_in("admin", &password).await?.location == "/");
+    ensure!(FormClient::new(platform.address())?.log_in("admin", &password).await?.location == "/");
     platform.done();
     Ok(())
 }

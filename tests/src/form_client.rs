@@ -5,7 +5,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 
 /// A visitor of one site, as a browser without JavaScript: redirects are not followed, so that tests see them.
-pub struct Visitor {
+pub struct FormClient {
     client: Client,
     site: String,
 }
@@ -33,7 +33,7 @@ impl Answer {
     }
 }
 
-impl Visitor {
+impl FormClient {
     /// Somebody new to the site.
     ///
     /// # Errors
