@@ -6,14 +6,19 @@
 
 mod browser;
 mod data;
+pub mod deployment;
+pub mod engine;
 mod form_client;
 mod modeller;
 mod platform;
 mod stack;
+pub mod visitor;
 
 pub use browser::Browser;
 pub use data::{planet, planet_file};
+pub use deployment::Deployment;
 pub use form_client::{Answer, FormClient};
 pub use modeller::Modeller;
 pub use platform::{Platform, binary, terminate};
 pub use stack::Stack;
+pub use visitor::Visitor;

@@ -15,15 +15,20 @@ use tempfile::TempDir;
 /// # Panics
 /// When it is not there: `cargo build --workspace --bins` comes first.
 pub fn binary(name: &str) -> PathBuf {
-    // .../target/debug/deps/<test> -> .../target/debug/<name>
-    let mut folder = std::env::current_exe().expect("the test has a path");
+    let path = built_binaries().expect("the test has a path").join(name);
+    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
+    path
+}
+
+/// Where `cargo build` has put the binaries.
+pub(crate) fn built_binaries() -> Result<PathBuf> {
+    // .../target/debug/deps/<test> -> .../target/debug
+    let mut folder = std::env::current_exe()?;
     folder.pop();
     if folder.ends_with("deps") {
         folder.pop();
     }
-    let path = folder.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
-    path
+    Ok(folder)
 }
 
 /// Tells a process to stop, as an orchestrator does (SIGTERM), and gives how it ended.

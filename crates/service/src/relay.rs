@@ -17,17 +17,53 @@ const PULSE: Duration = Duration::from_millis(500);
 /// How long to wait after a failure, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// How often the bus is asked whether it still knows what it was given.
+const RECALL_PULSE: Duration = Duration::from_secs(5);
+
 /// Relays until `stop`. Runs in every process that writes to the outbox; several share the work.
 pub async fn run(store: Store, bus: Arc<dyn Bus>, stop: CancellationToken) {
+    tokio::join!(carry(&store, &bus, &stop), recall(&store, &bus, &stop));
+}
+
+/// Asks again for what a broker was given that has lost its memory.
+async fn recall(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
+    let mut pulse = tokio::time::interval(RECALL_PULSE);
+    pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = pulse.tick() => {}
+        }
+        let recalled = async {
+            if !bus.remembers().await? {
+                let runs = blocking(store, Store::recall_runs).await?;
+                // Only now: cut off before, it is done again.
+                bus.remember().await?;
+                if runs > 0 {
+                    tracing::warn!(runs, "the message broker has lost its memory: what waits or runs is asked for again");
+                }
+            }
+            Ok::<_, crate::Error>(())
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            outcome = recalled => if let Err(error) = outcome {
+                tracing::debug!(%error, "the bus could not be asked what it knows");
+            }
+        }
+    }
+}
+
+async fn carry(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
     let wakeup = store.outbox_wakeup();
     let mut pause = PAUSE.0;
     loop {
-        match relay(&store, &bus).await {
+        match relay(store, bus).await {
             Ok(0) => {
                 pause = PAUSE.0;
                 tokio::select! {
                     // What was written before the stop is tried once more.
-                    () = stop.cancelled() => return drop(relay(&store, &bus).await),
+                    () = stop.cancelled() => return drop(relay(store, bus).await),
                     () = wakeup.notified() => {}
                     () = tokio::time::sleep(PULSE) => {}
                 }

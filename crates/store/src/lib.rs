@@ -44,6 +44,7 @@ mod outbox;
 mod password;
 mod queue;
 mod random;
+mod recall;
 mod revisions;
 mod run_rows;
 mod runs;

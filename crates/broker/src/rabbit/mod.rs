@@ -38,6 +38,8 @@ const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the broker has to confirm. A broker that writes to a slow disk takes its time; a dead one is noticed by
 /// the heartbeat long before.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(60);
+/// A queue without bindings, always empty: it lies where the messages lie, and goes when they do.
+const MEMORY: &str = "preprocessing_memory";
 
 /// Where the broker is, and as whom to speak to it.
 #[derive(Clone)]
@@ -254,6 +256,19 @@ impl Bus for RabbitBus {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
         Ok(u64::from(found.message_count()))
+    }
+
+    async fn remembers(&self) -> Result<bool, Error> {
+        let link = self.inner.link(CONNECTION_PATIENCE).await?;
+        topology::has_queue(&link.connection, MEMORY).await
+    }
+
+    async fn remember(&self) -> Result<(), Error> {
+        let link = self.inner.link(CONNECTION_PATIENCE).await?;
+        let channel = link.connection.create_channel().await?;
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
+        Ok(())
     }
 }
 

@@ -336,3 +336,16 @@ impl broker::Handler for UntilTold {
         Outcome::Ack
     }
 }
+
+/// The sign goes with the messages: a broker without its volume is not the one that was met before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_is_known_again_by_what_lies_in_it() {
+    let Some(home) = vhost().await else { return };
+    let bus = home.bus().await;
+    let (_connection, channel) = home.client().await;
+    let _ = channel.queue_delete("preprocessing_memory".into(), Default::default()).await;
+    assert!(!bus.remembers().await.expect("an answer"));
+    bus.remember().await.expect("a sign");
+    assert!(bus.remembers().await.expect("an answer"));
+    assert!(bus.ready().await.is_ok(), "asking has cost the connection");
+}

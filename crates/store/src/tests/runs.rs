@@ -409,3 +409,30 @@ on_both!(outbox_messages_are_leased_and_given_back, |bench| {
     store.outbox_remove(&leased.iter().map(|message| message.id).collect::<Vec<_>>()).unwrap();
     assert_eq!(store.activity().unwrap().outbox, 1);
 });
+
+on_both!(what_a_bus_has_forgotten_is_asked_for_again_under_the_same_ids, |bench| {
+    let store = &bench.store;
+    let (_, id) = one_upload(store);
+    let run = store.request_step(request(id, Step::Routing)).unwrap();
+    // The request itself still waits to be sent.
+    assert_eq!(store.recall_runs().unwrap(), 0);
+    let dispatched = workflow::dispatch(&drain(store)[0]).unwrap();
+    // Lost while it waits, and while it runs.
+    assert_eq!((store.recall_runs().unwrap(), store.recall_runs().unwrap()), (1, 0));
+    assert_eq!(drain(store), dispatched);
+    let claim = claimed(store, &dispatched[0]);
+    assert_eq!((claim.run, store.recall_runs().unwrap()), (run, 1));
+    assert_eq!(drain(store)[0].id, dispatched[0].id);
+    // A re-run that follows has the id that the lost `done` would have given it.
+    finish(store, &claim, &[]);
+    let done = drain(store);
+    let reruns = workflow::dispatch(&done[0]).unwrap();
+    assert_eq!(store.recall_runs().unwrap(), 2, "heat flow and ahmcoef");
+    for again in drain(store) {
+        assert!(reruns.contains(&again), "{again:?}");
+        finish(store, &claimed(store, &again), &[]);
+        assert_eq!(store.claim(&again).unwrap(), Claim::Ended);
+    }
+    drain(store);
+    assert_eq!(store.recall_runs().unwrap(), 0);
+});

@@ -1,0 +1,253 @@
+//! The stack file, deployed on a real engine.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::block_in_place;
+
+use crate::engine::{Engine, REGISTRY, engine, output, root};
+
+/// How long the stack may take for anything: generous, for a loaded machine. Tests wait for states, so they are quick when
+/// the stack is.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The service of the stack file that ends once it has done its work.
+pub const INSTANCE_OWNER: &str = "instance_owner";
+
+/// One stack at a time: two of them on two processors would measure each other.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A stack under a project name of its own, with new volumes, on a free port of the loopback interface; removed with its
+/// volumes when dropped. Needs the runtime with several threads.
+pub struct Deployment {
+    engine: &'static Engine,
+    project: String,
+    files: Vec<PathBuf>,
+    variables: Vec<(String, String)>,
+    port: u16,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deployment {
+    /// A stack of images `climsim-test/*:TAG` that is not up yet; `None` (said aloud) where there is no engine.
+    ///
+    /// # Errors
+    /// An image that cannot be made.
+    pub async fn new(name: &str, tag: &str) -> Result<Option<Self>> {
+        let turn = TURN.lock().await;
+        let Some(engine) = block_in_place(engine) else { return Ok(None) };
+        block_in_place(|| engine.images(tag))?;
+        let [port] = testkit::free_ports()?;
+        let mut deployment = Self {
+            engine,
+            project: format!("climsimtest{name}"),
+            files: vec![root().join("deploy/docker-compose.yaml")],
+            variables: Vec::new(),
+            port,
+            _turn: turn,
+        };
+        deployment.set("NGINX_PORT", &format!("127.0.0.1:{port}"));
+        deployment.set("REGISTRY", REGISTRY);
+        deployment.set("STACK_TAG", tag);
+        Ok(Some(deployment))
+    }
+
+    /// Sets a variable of the stack file, for the next `up`.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Adds a compose file to those that make up the stack.
+    pub fn add_file(&mut self, file: PathBuf) {
+        self.files.push(file);
+    }
+
+    /// `http://127.0.0.1:PORT`, where nginx is published.
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The engine that it runs on.
+    pub fn engine(&self) -> &'static Engine {
+        self.engine
+    }
+
+    /// The name of a volume of this stack.
+    pub fn volume(&self, name: &str) -> String {
+        format!("{}_{name}", self.project)
+    }
+
+    /// The services that run on: ours that are built, nginx, and the broker.
+    pub fn services(&self) -> Vec<&'static str> {
+        let ours = self.engine.services().iter().copied();
+        ours.chain(["nginx", "message_broker"]).collect()
+    }
+
+    /// A compose command on this stack; gives what it prints.
+    ///
+    /// # Errors
+    /// It fails; its complaint is in the message.
+    pub fn compose(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.engine.command("docker-compose");
+        command.args(["--project-name", &self.project]);
+        for file in &self.files {
+            command.arg("--file").arg(file);
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value))).args(arguments);
+        block_in_place(|| output(&mut command))
+    }
+
+    /// A `docker` command; gives what it prints.
+    ///
+    /// # Errors
+    /// As [`Deployment::compose`].
+    pub fn docker(&self, arguments: &[&str]) -> Result<String> {
+        block_in_place(|| self.engine.docker(arguments))
+    }
+
+    /// Brings everything up, as an operator does.
+    ///
+    /// # Errors
+    /// As [`Deployment::compose`].
+    pub fn up(&self) -> Result<()> {
+        let services = self.services();
+        let mut arguments = vec!["up", "--detach"];
+        // One whose binary is missing has no image.
+        arguments.extend(services);
+        arguments.push(INSTANCE_OWNER);
+        self.compose(&arguments).map(drop)
+    }
+
+    /// The container of a service.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn container(&self, service: &str) -> Result<String> {
+        let (project, service_filter) = (
+            format!("label=com.docker.compose.project={}", self.project),
+            format!("label=com.docker.compose.service={service}"),
+        );
+        let found = self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service_filter])?;
+        found.lines().next().map(str::to_owned).with_context(|| format!("{service} has no container"))
+    }
+
+    /// What `docker inspect` tells of a service's container, by a template.
+    ///
+    /// # Errors
+    /// As [`Deployment::container`].
+    pub fn inspect(&self, service: &str, template: &str) -> Result<String> {
+        let container = self.container(service)?;
+        Ok(self.docker(&["inspect", "--format", template, &container])?.trim().to_owned())
+    }
+
+    /// Runs a script inside a service's container.
+    ///
+    /// # Errors
+    /// It fails, or the container does not run.
+    pub fn run_in(&self, service: &str, script: &str) -> Result<String> {
+        let container = self.container(service)?;
+        self.docker(&["exec", &container, "bash", "-c", script])
+    }
+
+    /// The body of one of the four pages that the machines of a stack ask each other for; `None` when the service does
+    /// not answer with success.
+    pub fn ask(&self, service: &str, path: &str) -> Option<String> {
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
+        );
+        let answer = self.run_in(service, &script).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.split(' ').nth(1).is_some_and(|status| status == "200").then(|| body.to_owned())
+    }
+
+    /// Waits until every service has all that it needs.
+    ///
+    /// # Errors
+    /// One does not come to that.
+    pub async fn until_ready(&self) -> Result<()> {
+        for service in self.engine.services() {
+            until(&format!("{service} is ready"), async || Ok(self.ask(service, "/readyz").is_some())).await?;
+        }
+        let page = format!("{}/auth/login", self.address());
+        until("a page comes", async || Ok(reqwest::get(&page).await.is_ok_and(|a| a.status().is_success()))).await
+    }
+
+    /// Kills what runs in a service's container, as a crash or the kernel does; the engine starts it again.
+    ///
+    /// # Errors
+    /// As [`Deployment::container`].
+    pub fn crash(&self, service: &str) -> Result<()> {
+        let container = self.container(service)?;
+        // The broker's container is root's, and root may not kill there.
+        let user = if service == "message_broker" { "rabbitmq" } else { "10001" };
+        let killed = self.docker(&["exec", "--user", user, &container, "bash", "-c", "kill -KILL -1"]);
+        // The shell may die of it too.
+        if let Err(error) = killed {
+            let text = error.to_string();
+            ensure!(text.contains("137") || text.contains("255"), "{error:#}");
+        }
+        Ok(())
+    }
+
+    /// The error with what the containers last said.
+    pub fn failed(&self, error: anyhow::Error) -> anyhow::Error {
+        let filter = format!("label=com.docker.compose.project={}", self.project);
+        let table = "{{.Names}}: {{.Image}}, {{.Status}}";
+        let mut told = self.docker(&["ps", "-a", "--filter", &filter, "--format", table]).unwrap_or_default();
+        for service in self.services() {
+            let Ok(container) = self.container(service) else { continue };
+            let mut command = self.engine.command("sh");
+            command.args(["-c", "docker logs --timestamps --tail 15 \"$0\" 2>&1", &container]);
+            told.push_str(&format!("--- {service}\n{}", output(&mut command).unwrap_or_default()));
+        }
+        error.context(told)
+    }
+
+    /// Runs a test; an error comes with the containers' last words.
+    ///
+    /// # Errors
+    /// The test's.
+    pub async fn run(&mut self, test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        match test(self).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        let _ = self.compose(&["kill"]);
+        let _ = self.compose(&["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
+    }
+}
+
+/// Waits until `condition` holds.
+///
+/// # Errors
+/// Its own error, or it does not hold in time; `what` says what was waited for.
+pub async fn until(what: &str, condition: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    until_within(PATIENCE, what, condition).await
+}
+
+/// As [`until`], with a patience of its own.
+///
+/// # Errors
+/// As [`until`].
+pub async fn until_within(
+    patience: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Result<bool>,
+) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    while !condition().await? {
+        if Instant::now() > deadline {
+            bail!("not within {} s: {what}", patience.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}

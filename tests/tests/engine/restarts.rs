@@ -1,0 +1,156 @@
+//! Each service goes away and comes back while the stack is used; then all at once.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use end_to_end::{Deployment, Visitor, planet};
+use testkit::tell;
+
+use crate::load::Load;
+
+/// How long a stopped service stays away. An operator's pause is longer; what it takes to come back does not depend on it.
+const PAUSE: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> Result<()> {
+    let Some(mut stack) = Deployment::new("restarts", "latest").await? else { return Ok(()) };
+    stack
+        .run(async |stack| {
+            stack.up()?;
+            stack.until_ready().await?;
+            let load = Load::begin(&stack.address(), "fitzroy").await?;
+            for service in stack.services() {
+                let mut told = Vec::new();
+                for action in [Action::Restart, Action::Crash, Action::Recreate, Action::StopAndStart] {
+                    let (away, back) = action.take(stack, service).await?;
+                    let what = format!("{service}, {action:?}");
+                    let seconds = load.recovered(&what, back).await?;
+                    told.push(format!("{action:?} {:.1} s + {seconds:.1} s", (back - away).as_secs_f64()));
+                }
+                tell(&format!("{service} (away + until no page fails): {}", told.join(", ")));
+            }
+            let (workflows, looked, failed) = load.end().await?;
+            tell(&format!(
+                "all of it under load: {workflows} pipelines, lost 0, doubled 0; {looked} pages looked at, {failed} failed"
+            ));
+            Ok(())
+        })
+        .await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Action {
+    Restart,
+    Crash,
+    Recreate,
+    StopAndStart,
+}
+
+impl Action {
+    /// Gives when the service went away and when it was back.
+    async fn take(self, stack: &Deployment, service: &str) -> Result<(Instant, Instant)> {
+        let begun = Instant::now();
+        match self {
+            Self::Restart => drop(stack.compose(&["restart", service])?),
+            Self::Crash => {
+                let started = stack.inspect(service, "{{.State.StartedAt}}")?;
+                stack.crash(service)?;
+                let again = format!("{service} is started again after a crash");
+                end_to_end::deployment::until(&again, async || {
+                    Ok(stack.inspect(service, "{{.State.Running}} {{.State.StartedAt}}")?
+                        .strip_prefix("true ")
+                        .is_some_and(|now| now != started))
+                })
+                .await?;
+            }
+            Self::Recreate => {
+                let before = stack.container(service)?;
+                stack.compose(&["up", "--detach", "--no-deps", "--force-recreate", service])?;
+                ensure!(stack.container(service)? != before, "{service} is the same container");
+            }
+            Self::StopAndStart => {
+                stack.compose(&["stop", service])?;
+                tokio::time::sleep(PAUSE).await;
+                stack.compose(&["start", service])?;
+            }
+        }
+        Ok((begun, Instant::now()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()> {
+    let Some(mut stack) = Deployment::new("powercut", "latest").await? else { return Ok(()) };
+    stack
+        .run(async |stack| {
+            stack.up()?;
+            stack.until_ready().await?;
+            let visitor = Visitor::register(&stack.address(), "darwin").await?;
+            let raw = planet("raw.nc")?;
+
+            // Everything at once, while a step runs and others wait.
+            let asked = ask(&visitor, &raw, 4).await?;
+            visitor.until(asked[0], "routing", "running").await?;
+            let checksums = instance(stack)?;
+            stack.compose(&["kill"])?;
+            let begun = Instant::now();
+            stack.up()?;
+            stack.until_ready().await?;
+            let ready = begun.elapsed();
+            all_there(&visitor, &asked).await?;
+            tell(&format!(
+                "after a power cut: ready after {:.1} s, 4 pipelines done after {:.1} s, lost 0, doubled 0",
+                ready.as_secs_f64(),
+                begun.elapsed().as_secs_f64()
+            ));
+            let after = instance(stack)?;
+            for line in checksums.lines() {
+                ensure!(after.contains(line), "after the power cut the volume lacks {line}");
+            }
+
+            // The broker alone, removed and made anew, with its volume and without it.
+            for volume in [true, false] {
+                let asked = ask(&visitor, &raw, 4).await?;
+                visitor.until(asked[0], "routing", "running").await?;
+                stack.compose(&["rm", "--force", "--stop", "message_broker"])?;
+                // While it is away, too.
+                let later = ask(&visitor, &raw, 1).await?;
+                if !volume {
+                    stack.docker(&["volume", "rm", &stack.volume("broker_storage")])?;
+                }
+                let begun = Instant::now();
+                stack.compose(&["up", "--detach", "--no-deps", "message_broker"])?;
+                all_there(&visitor, &asked).await?;
+                all_there(&visitor, &later).await?;
+                tell(&format!(
+                    "broker made anew {} its volume: 5 pipelines done after {:.1} s, lost 0, doubled 0",
+                    if volume { "with" } else { "without" },
+                    begun.elapsed().as_secs_f64()
+                ));
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn ask(visitor: &Visitor, raw: &[u8], times: usize) -> Result<Vec<i64>> {
+    let mut asked = Vec::new();
+    for _ in 0..times {
+        let workflow = visitor.upload(raw).await?;
+        visitor.ask_for_routing(workflow).await?;
+        asked.push(workflow);
+    }
+    Ok(asked)
+}
+
+async fn all_there(visitor: &Visitor, asked: &[i64]) -> Result<()> {
+    for workflow in asked {
+        visitor.routed_once(*workflow).await.with_context(|| format!("workflow {workflow}"))?;
+    }
+    Ok(())
+}
+
+/// The hash of every file that is whole (a name that begins with a dot is of one that is being written).
+fn instance(stack: &Deployment) -> Result<String> {
+    stack.run_in("flask_app", "cd /usr/src/app/instance && find . -name '*.nc' ! -name '.*' -exec sha256sum {} +")
+}
