@@ -32,4 +32,4 @@ pub use finding::{Finding, Severity};
 pub use ocean_field::OceanFieldError;
 pub use output::Output;
 pub use progress::{Progress, Silent};
-pub use release::Release;
+pub use release::{Release, UnknownRelease};

@@ -1,8 +1,9 @@
 //! Steps.
 
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use boundary::Release;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{Severity, StepState, StepStatus};
 use web::{Error, Fields, Owned, Site, block};
@@ -115,18 +116,30 @@ pub(crate) async fn cancel(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Stores the automatic division into sub-basins.
-#[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/subbasins/default", tag = "steps", params(("id" = i32, Path)),
+#[derive(Deserialize)]
+pub(crate) struct Numerics {
+    release: Option<String>,
+}
+
+/// Stores the automatic division into sub-basins; `release` is 2021, 2023 (the default) or corrected.
+#[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/subbasins/default", tag = "steps",
+    params(("id" = i32, Path), ("release" = Option<String>, Query)),
     responses((status = 201, body = Stored), (status = 422, body = Problem)))]
 pub(crate) async fn sub_basins_default(
     request: HttpRequest,
     site: Data<Site>,
     shared: Data<Shared>,
     owned: Owned,
+    numerics: Query<Numerics>,
 ) -> Result<HttpResponse, Error> {
+    let release = match &numerics.release {
+        None => Release::default(),
+        Some(text) => text
+            .parse()
+            .map_err(|error: boundary::UnknownRelease| Error::field("release", format!("{error}.")))?,
+    };
     let number =
-        tasks::default_sub_basins(&site.store, &owned.file, Release::default(), None, request_id(&request))
-            .await?;
+        tasks::default_sub_basins(&site.store, &owned.file, release, None, request_id(&request)).await?;
     shared.live.changed(owned.file.id);
     Ok(HttpResponse::Created().json(Stored { number }))
 }

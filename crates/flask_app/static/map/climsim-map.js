@@ -405,7 +405,7 @@ export class ClimsimMap extends HTMLElement {
     this.#raster.width = frame.w;
     this.#raster.height = frame.h;
     this.#raster.getContext('2d').putImageData(image, 0, 0);
-    context.fillStyle = ink('--m-sunken');
+    context.fillStyle = ink('--m-missing');
     context.fillRect(place.x, place.y, place.w, place.h);
     context.imageSmoothingEnabled = false;
     context.drawImage(this.#raster, place.x, place.y, place.w, place.h);
@@ -454,6 +454,7 @@ export class ClimsimMap extends HTMLElement {
     if (geometry.kind === 'index' && geometry.reason) notes.push(geometry.reason);
     if (header.sampled) notes.push('From afar this map shows a sample of the cells; zoom in for all of them.');
     if (!header.range) notes.push('There is no value here: all cells are missing.');
+    else if (header.range[0] === header.range[1]) notes.push(this.#where.compares && header.range[0] === 0 ? 'No difference: both hold the same values.' : `The value is ${numberText(header.range[0])} everywhere.`);
     this.#dom.note.textContent = notes.join(' ');
     this.#dom.note.hidden = notes.length === 0;
     this.#legend();

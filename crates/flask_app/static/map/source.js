@@ -20,7 +20,8 @@ export function addresses(src, base) {
     for (const [key, value] of Object.entries(more)) if (value !== undefined && value !== '') url.searchParams.set(key, value);
     return url;
   };
-  return { json, field: (more) => make('field', more), mesh: (more) => make('field/mesh', more), value: (more) => make('field/value', more) };
+  const compares = json.searchParams.has('minus');
+  return { json, compares, field: (more) => make('field', more), mesh: (more) => make('field/mesh', more), value: (more) => make('field/value', more) };
 }
 
 /** Fetches; a refusal becomes an error with the server's words. */

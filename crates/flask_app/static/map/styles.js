@@ -3,7 +3,7 @@
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host {
-  --m-text: var(--text, #1c2a2f); --m-quiet: var(--quiet, #5b6b70); --m-surface: var(--surface, #fff); --m-sunken: var(--sunken, #eef1ef);
+  --m-text: var(--text, #1c2a2f); --m-quiet: var(--quiet, #5b6b70); --m-surface: var(--surface, #fff); --m-sunken: var(--sunken, #eef1ef); --m-missing: var(--missing, #d3dad8);
   --m-line: var(--line, #d8dedb); --m-accent: var(--accent, #1a6384); --m-focus: var(--focus, #c77d18); --m-bad: var(--failed, #b0322b);
   display: block; color: var(--m-text); font: 14px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
   font-variant-numeric: tabular-nums; min-width: 0;

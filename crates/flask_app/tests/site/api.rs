@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Server, topography};
+use workflow::FileType;
+
+use crate::harness::{Answer, Server, bathymetry, topography};
 
 pub(crate) struct Script {
     pub(crate) client: reqwest::Client,
@@ -67,6 +69,14 @@ async fn a_script_does_all_that_a_page_does() {
     assert_eq!(&script.get(&at("/revisions/0/file")).await.is(200).bytes[..3], b"CDF");
     assert_eq!(&script.get(&at("/latest/raw")).await.is(200).bytes[..3], b"CDF");
     assert_eq!(&script.get(&at("/archive")).await.is(200).bytes[..2], b"PK");
+    let made = i32::try_from(id).unwrap();
+    server.add(made, FileType::Bathy, &bathymetry());
+    let divide = |release: &str| at(&format!("/steps/subbasins/default{release}"));
+    script.send(reqwest::Method::POST, &divide(""), None).await.is(201);
+    // The division of 2021 is for grids of 182 columns.
+    for release in ["?release=2021", "?release=1999"] {
+        script.send(reqwest::Method::POST, &divide(release), None).await.is(422);
+    }
     script.send(reqwest::Method::POST, &at("/duplicate"), None).await.is(201);
     script.send(reqwest::Method::DELETE, &at(""), None).await.is(204);
     script.get(&at("")).await.is(404);
