@@ -54,7 +54,7 @@ impl Drop for Running {
 
 #[test]
 fn a_service_says_how_it_is_and_ends_when_it_is_told_to() -> Result<()> {
-    for name in ["flask_app", "message_dispatcher", "python_worker"] {
+    for name in ["flask_app", "message_dispatcher", "python_worker", "mosaic_worker"] {
         let service = Service::new(name)?;
         let early = service.ask("healthcheck")?;
         ensure!(early.status.code() == Some(1), "{name}, not started: {early:?}");

@@ -89,7 +89,8 @@ enum Wanted {
     Value,
 }
 
-/// What of a stored file can be drawn on a map: variables, their dimensions, grids and styles.
+/// What of a stored file can be drawn on a map: variables, their dimensions, grids and styles. Of an archive of weights it
+/// is the file `maps.nc` within.
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/{type}/field.json", tag = "maps",
     params(("id" = i32, Path), ("type" = String, Path), Query),
     responses((status = 200, body = Descriptor), (status = 304), (status = 404, body = Problem), (status = 422, body = Problem)))]

@@ -88,7 +88,7 @@ pub(crate) struct Revision {
     pub(crate) bytes: Option<i64>,
     /// SHA-256 of the stored file.
     pub(crate) sha256: Option<String>,
-    /// What is told about it (`changes` of an editor).
+    /// What is told about it (`changes` of an editor; `figures` and `configuration` of weights).
     #[schema(value_type = Object)]
     pub(crate) info: Map<String, Value>,
     /// The step that made it.

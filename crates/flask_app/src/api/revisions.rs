@@ -56,7 +56,7 @@ pub(crate) async fn info(
     Ok(HttpResponse::Ok().json(header.describe()))
 }
 
-/// A stored file, with its provenance among the global attributes.
+/// A stored file, with its provenance among the global attributes; weights are an archive (`application/gzip`).
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/revisions/{number}/file", tag = "files",
     params(("id" = i32, Path), ("number" = i32, Path)),
     responses((status = 200, content_type = "application/x-netcdf"), (status = 404, body = Problem)))]
@@ -69,7 +69,7 @@ pub(crate) async fn download(
     downloads::one_file(&site.store, owned, revision).await
 }
 
-/// The latest file of a type (`raw`, `routing`, `bathy`, ...).
+/// The latest file of a type (`raw`, `routing`, `bathy`, ...); weights are an archive (`application/gzip`).
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/latest/{type}", tag = "files",
     params(("id" = i32, Path), ("type" = String, Path)),
     responses((status = 200, content_type = "application/x-netcdf"), (status = 404, body = Problem)))]

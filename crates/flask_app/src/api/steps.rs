@@ -59,6 +59,12 @@ fn step(request: &HttpRequest) -> Result<workflow::Step, Error> {
 
 /// Runs a step with the parameters of the body: those of its page, as text or numbers. `form_key`, a UUID, makes two
 /// requests with the same key one.
+///
+/// `calculate_weights` takes, all with a default: `engine` (`mosaic` for IPSLCM5A2, `mosaix` for IPSLCM6), `atmosphere`
+/// (`96x95`), `ocean_grid` (`bathymetry`, `generated`, or the number of a stored grid), `computation` (`corrected` or
+/// `legacy`), `geometry` (`legacy` or `spherical`), `inland_runoff` (`drop`, `nearest-coast` or `spread`), `dist_max_km`,
+/// `dist_max_voisin_km`, `ylimits` (`-90, -55, 40, 90`), `l_calving_nomed`, `l_calving_noatl`, `l_calving_nopac` (`y` or `n`),
+/// and `name`.
 #[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/{step}", tag = "steps",
     params(("id" = i32, Path), ("step" = String, Path)),
     request_body(content = Object, example = json!({"limits": "default", "Longitude Step": 1, "Latitude Step": 1, "interpolator": "linear"})),

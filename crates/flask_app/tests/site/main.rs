@@ -8,3 +8,4 @@ mod defects;
 mod field;
 mod harness;
 mod pages;
+mod weights;
