@@ -11,7 +11,7 @@ use rayon::prelude::*;
 const BLOCK: usize = 1 << 18;
 
 /// Blocks that are compressed at the same time.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 /// Good enough: these are mostly masks, which any level shrinks, and doubles, which none does.
 const LEVEL: u32 = 4;
@@ -30,8 +30,8 @@ pub(crate) struct Archive<W> {
 
 impl<W: Write> Archive<W> {
     /// An empty archive whose files were all last changed at `seconds` since 1970.
-    pub(crate) fn new(out: W, seconds: u64) -> Self {
-        Self { gzip: Gzip::new(out), seconds, left: 0, padding: 0 }
+    pub(crate) fn new(out: W, seconds: u64) -> io::Result<Self> {
+        Ok(Self { gzip: Gzip::new(out)?, seconds, left: 0, padding: 0 })
     }
 
     /// Begins a file of exactly `size` bytes, which must be written next.
@@ -82,33 +82,31 @@ impl<W: Write> Write for Archive<W> {
 
 struct Gzip<W> {
     out: W,
-    started: bool,
     pending: Vec<u8>,
     check: Crc,
+    /// One for each block of a batch, made once: what threads allocate on their own stays with them.
+    lanes: Vec<Lane>,
 }
 
 impl<W: Write> Gzip<W> {
-    fn new(out: W) -> Self {
-        Self { out, started: false, pending: Vec::new(), check: Crc::new() }
+    fn new(mut out: W) -> io::Result<Self> {
+        // Magic, deflate, no flags, no time, no level, system unknown.
+        out.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+        let lanes = (0..BATCH).map(|_| Lane::new()).collect();
+        Ok(Self { out, pending: Vec::with_capacity(BATCH * BLOCK), check: Crc::new(), lanes })
     }
 
     fn compress_pending(&mut self, last: bool) -> io::Result<()> {
-        if !self.started {
-            // Magic, deflate, no flags, no time, no level, system unknown.
-            self.out.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
-            self.started = true;
-        }
         let blocks: Vec<&[u8]> = self.pending.chunks(BLOCK).collect();
         let count = blocks.len();
-        let compressed: Vec<io::Result<(Vec<u8>, Crc)>> = blocks
+        blocks
             .par_iter()
+            .zip(&mut self.lanes)
             .enumerate()
-            .map(|(k, block)| Ok((deflate(block, last && k + 1 == count)?, checked(block))))
-            .collect();
-        for block in compressed {
-            let (bytes, check) = block?;
-            self.out.write_all(&bytes)?;
-            self.check.combine(&check);
+            .try_for_each(|(k, (block, lane))| lane.compress(block, last && k + 1 == count))?;
+        for lane in &self.lanes[..count] {
+            self.out.write_all(&lane.compressed)?;
+            self.check.combine(&lane.check);
         }
         self.pending.clear();
         Ok(())
@@ -138,25 +136,39 @@ impl<W: Write> Write for Gzip<W> {
     }
 }
 
-fn checked(block: &[u8]) -> Crc {
-    let mut check = Crc::new();
-    check.update(block);
-    check
+/// Compresses one block at a time.
+struct Lane {
+    compress: Compress,
+    /// The block as deflate, ending on a whole byte.
+    compressed: Vec<u8>,
+    check: Crc,
 }
 
-/// A block as deflate, ending on a whole byte.
-fn deflate(block: &[u8], last: bool) -> io::Result<Vec<u8>> {
-    let mut compress = Compress::new(Compression::new(LEVEL), false);
-    let mut out = Vec::with_capacity(block.len() / 4 + 1024);
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
-    loop {
-        let read = compress.total_in() as usize;
-        let status = compress.compress_vec(&block[read..], &mut out, flush).map_err(io::Error::other)?;
-        let all_in = compress.total_in() as usize == block.len();
-        if status == Status::StreamEnd || (!last && all_in && out.len() < out.capacity()) {
-            return Ok(out);
+impl Lane {
+    fn new() -> Self {
+        Self {
+            compress: Compress::new(Compression::new(LEVEL), false),
+            compressed: Vec::with_capacity(BLOCK + BLOCK / 64),
+            check: Crc::new(),
         }
-        out.reserve(block.len() / 2 + 1024);
+    }
+
+    fn compress(&mut self, block: &[u8], last: bool) -> io::Result<()> {
+        self.check.reset();
+        self.check.update(block);
+        self.compress.reset();
+        self.compressed.clear();
+        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        loop {
+            let read = self.compress.total_in() as usize;
+            let status = self.compress.compress_vec(&block[read..], &mut self.compressed, flush);
+            let ended = status.map_err(io::Error::other)? == Status::StreamEnd;
+            let all_in = self.compress.total_in() as usize == block.len();
+            if ended || (!last && all_in && self.compressed.len() < self.compressed.capacity()) {
+                return Ok(());
+            }
+            self.compressed.reserve(BLOCK / 4);
+        }
     }
 }
 
@@ -168,7 +180,7 @@ mod tests {
 
     fn archive(sizes: &[usize]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut archive = Archive::new(&mut bytes, 1_000_000_000);
+        let mut archive = Archive::new(&mut bytes, 1_000_000_000).unwrap();
         for (k, &size) in sizes.iter().enumerate() {
             archive.begin(&format!("folder/{k}.bin"), size as u64).unwrap();
             archive.write_all(&content(size)).unwrap();
@@ -212,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_file_must_be_as_long_as_said() {
-        let mut archive = Archive::new(Vec::new(), 0);
+        let mut archive = Archive::new(Vec::new(), 0).unwrap();
         archive.begin("a", 3).unwrap();
         archive.write_all(b"ab").unwrap();
         assert!(archive.end().is_err());

@@ -190,7 +190,8 @@ impl Outcome {
             let path = path.to_owned();
             move |source| Error::Write { path, source }
         };
-        let mut archive = archive::Archive::new(out, self.options.stamps.seconds);
+        let mut archive =
+            archive::Archive::new(out, self.options.stamps.seconds).map_err(failed("the archive"))?;
         self.each_file(sources, progress, &mut |path, size, write| {
             archive.begin(path, size).map_err(failed(path))?;
             write(&mut archive)?;

@@ -20,6 +20,8 @@ impl Links {
             }
             links.starts.push(links.sources.len());
         }
+        links.sources.shrink_to_fit();
+        links.weights.shrink_to_fit();
         links
     }
 
