@@ -69,7 +69,9 @@ impl Runoff {
             .iter()
             .enumerate()
             .map(|(o, &coast)| {
-                let from_coast = fluxes.to_ocean.row(o).filter(|(a, _)| class[*a as usize] == Class::Coast);
+                // A source with next to no ocean may have links of weight 0, which share nothing.
+                let from_coast =
+                    fluxes.to_ocean.row(o).filter(|(a, w)| class[*a as usize] == Class::Coast && *w > 0.0);
                 let share = |(a, w): (u32, f64)| {
                     let wet_m2 = fluxes.atmosphere_area_m2[a as usize] * fraction[a as usize];
                     let share = w * area[o] / wet_m2;

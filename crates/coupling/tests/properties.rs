@@ -327,3 +327,61 @@ fn lmdz_of_ipsl_cm6_works_out_of_the_box() {
     assert!((figures.ocean.area_seen_m2 / figures.ocean.area_m2 - 1.0).abs() < 2e-3);
     assert_eq!(figures.ocean.uncovered_sea_cells, 0);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
+
+    /// Any sea at all, scattered or solid: everything that gives is conserved, and every number is a number.
+    #[test]
+    fn any_map_of_land_and_sea_conserves(
+        seed in proptest::prelude::any::<u64>(),
+        share in 0.02..0.98_f64,
+        grid in 0..3_usize,
+        spherical in proptest::prelude::any::<bool>(),
+        nearest in proptest::prelude::any::<bool>(),
+    ) {
+        static GRIDS: std::sync::OnceLock<[Dataset; 3]> = std::sync::OnceLock::new();
+        let grids = GRIDS.get_or_init(|| {
+            [f_pivot(42, 35), t_pivot(42, 35), regular(36, 20, Overlap::None)]
+        });
+        // The same place is the same sea wherever it is repeated.
+        let noise = |lon: f64, lat: f64| {
+            let place = grid::sphere::Vector::from_degrees((lon, lat));
+            let key = [place.x, place.y, place.z].map(|x| (x * 1e6).round() as i64 as u64);
+            let hash = key.iter().fold(seed | 1, |hash, part| {
+                (hash ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+            });
+            (hash.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let depth = |lon: f64, lat: f64| if lat > -75.0 && noise(lon, lat) < share { 3000.0 } else { -10.0 };
+        let files = Files::with_depths(grids[grid].clone(), depth);
+        let options = Options {
+            geometry: if spherical { Geometry::Spherical } else { Geometry::Legacy },
+            inland_runoff: if nearest { InlandRunoff::NearestCoast } else { InlandRunoff::Drop },
+            ..small("24x18")
+        };
+        let outcome = run(&files, &options);
+        let figures = &outcome.figures;
+        for (what, off) in [
+            ("fluxes", figures.to_ocean.conservation),
+            ("run-off", figures.runoff.conservation),
+            ("calving", figures.calving.conservation),
+            ("row sums", figures.to_atmosphere.row_sums.max - 1.0),
+            ("row sums", 1.0 - figures.to_atmosphere.row_sums.min),
+        ] {
+            proptest::prop_assert!(off < ROUNDING, "{what}: {off:e}");
+        }
+        let matrices = [
+            &outcome.fluxes.to_atmosphere,
+            &outcome.fluxes.to_ocean,
+            &outcome.runoff.links,
+            &outcome.calving.links,
+        ];
+        for links in matrices {
+            proptest::prop_assert!(links.weights().iter().all(|w| w.is_finite() && *w >= 0.0));
+        }
+        proptest::prop_assert_eq!(figures.ocean.uncovered_sea_cells, 0);
+        proptest::prop_assert_eq!(figures.runoff.coast_lost, 0);
+        proptest::prop_assert!(!nearest || figures.runoff.land_lost == 0);
+    }
+}
