@@ -95,7 +95,7 @@ pub(crate) fn without_halo(columns: usize, rows: usize) -> Dataset {
     let whole = f_pivot(columns, rows);
     let mut file = Dataset::new();
     for variable in &whole.variables {
-        let values = array(&whole, &variable.name).slice(ndarray::s![..-1, 1..-1]).to_owned();
+        let values = array(&whole, &variable.name).slice(ndarray::s![..rows - 1, 1..columns - 1]).to_owned();
         file.add_f64(&variable.name, &["y", "x"], values.into_dyn(), Attributes::new());
     }
     file
