@@ -181,7 +181,7 @@ impl Filter {
             (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
             (Meaning::Depth | Meaning::Basins, Rules::Current) => (value <= 0.0, value > 0.0),
         };
-        !(land && !self.land) && !(ocean && !self.ocean)
+        (self.land || !land) && (self.ocean || !ocean)
     }
 }
 

@@ -136,15 +136,13 @@ pub(super) fn open_channel(
             }
         }
     }
-    let dry = |value: f64| match map.meaning() {
-        Meaning::Depth => !(value >= depth_m),
-        _ => !(value <= -depth_m),
-    };
-    let new = if map.meaning() == Meaning::Depth { depth_m } else { -depth_m };
+    let depth = map.meaning() == Meaning::Depth;
+    let new = if depth { depth_m } else { -depth_m };
+    let deep = |value: f64| if depth { value >= new } else { value <= new };
     rising(
         channel
             .into_iter()
-            .filter(|&cell| mask.contains(cell) && dry(values[cell]))
+            .filter(|&cell| mask.contains(cell) && !deep(values[cell]))
             .map(|cell| (cell as u32, new))
             .collect(),
     )
@@ -205,7 +203,7 @@ fn sampled(map: &Map, points: &[Point]) -> impl Iterator<Item = Point> {
 }
 
 /// The points of a line and further ones between them, at most `spacing` apart in each coordinate.
-fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = Point> + '_ {
+pub(super) fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = Point> + '_ {
     let between = points.windows(2).flat_map(move |ends| {
         let [from, to] = [ends[0], ends[1]];
         let apart = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
@@ -325,7 +323,7 @@ pub(super) fn widen_passages(map: &Map, values: &[f64], mask: &Mask) -> Cells {
         let cost = |side: usize| {
             let banks = || group.iter().map(|&number| &straits[number]).map(|s| (s.cell, s.banks[side]));
             let opens = banks()
-                .filter(|&(cell, bank)| map.beside(bank).into_iter().flatten().any(|c| c != cell && sea[c]))
+                .filter(|&(cell, bank)| beyond(map, cell, bank).is_some_and(|beyond| sea[beyond]))
                 .count();
             let height: f64 = banks().map(|(_, bank)| values[bank]).filter(|h| !h.is_nan()).sum();
             (opens, height)
@@ -337,6 +335,12 @@ pub(super) fn widen_passages(map: &Map, values: &[f64], mask: &Mask) -> Cells {
         );
     }
     rising(widened)
+}
+
+/// The cell on the other side of a neighbour.
+fn beyond(map: &Map, cell: usize, neighbour: usize) -> Option<usize> {
+    let direction = map.beside(cell).iter().position(|&next| next == Some(neighbour))?;
+    map.beside(neighbour)[direction]
 }
 
 /// Corrects the selected cells that break the pole rules.

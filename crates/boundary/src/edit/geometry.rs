@@ -2,7 +2,6 @@
 
 use grid::sphere::{self, Vector};
 use grid::{Fold, OceanGrid, Overlap, Points};
-use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Point};
@@ -222,12 +221,34 @@ impl Map {
         self.lon_lat(cell).map_or(f64::NAN, |[_, lat]| lat)
     }
 
-    /// Latitudes of all cells, where they are known.
-    pub(super) fn latitudes(&self) -> Option<Array2<f64>> {
+    /// Longitude and latitude at a column and row between centres, degrees; half a cell beyond the edges at most on curvilinear
+    /// grids, where the nearest centre stands for them.
+    pub(super) fn at(&self, [column, row]: Point) -> Option<Point> {
         match &self.centres {
-            Centres::Axes { lat_deg, .. } => Some(Array2::from_shape_fn(self.dim(), |(i, _)| lat_deg[i])),
-            Centres::Curvilinear(points) => Some(points.lat_deg.clone()),
             Centres::Unknown => None,
+            Centres::Axes { lon_deg, lat_deg } => {
+                let turn = (self.seams.date_line == DateLine::Joined).then_some(self.columns as f64);
+                let turns = turn.map_or(0.0, |turn| (column / turn).floor());
+                let around = 360.0_f64.copysign(lon_deg.last()? - lon_deg.first()?);
+                let lon = between(lon_deg, column - turns * turn.unwrap_or(0.0))? + turns * around;
+                Some([lon, between(lat_deg, row)?.clamp(-90.0, 90.0)])
+            }
+            Centres::Curvilinear(points) => {
+                let inside = |x: f64, count: usize| x.clamp(0.0, count as f64 - 1.0);
+                let (x, y) = (inside(column, self.columns), inside(row, self.rows));
+                let (i, j) = (y.floor() as usize, x.floor() as usize);
+                let mut sum = Vector { x: 0.0, y: 0.0, z: 0.0 };
+                for (row, weight) in [(i, 1.0 - y.fract()), (i + 1, y.fract())] {
+                    for (column, share) in [(j, 1.0 - x.fract()), (j + 1, x.fract())] {
+                        if weight * share > 0.0 {
+                            let at = (points.lon_deg[[row, column]], points.lat_deg[[row, column]]);
+                            sum = sum.plus(Vector::from_degrees(at).times(weight * share));
+                        }
+                    }
+                }
+                let (lon, lat) = sum.to_degrees();
+                (lon.is_finite() && lat.is_finite()).then_some([lon, lat])
+            }
         }
     }
 
@@ -381,6 +402,15 @@ pub(super) fn turn_apart(one: f64, other: f64) -> f64 {
 fn nearest_by(axis: &[f64], apart: impl Fn(f64) -> f64) -> Option<usize> {
     let finite = axis.iter().enumerate().filter(|(_, degrees)| degrees.is_finite());
     finite.map(|(k, &degrees)| (k, apart(degrees))).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(k, _)| k)
+}
+
+/// The value of an axis at a position between its centres, or beyond the ends.
+fn between(axis: &[f64], position: f64) -> Option<f64> {
+    if let [only] = axis {
+        return Some(*only);
+    }
+    let first = (position.floor().max(0.0) as usize).min(axis.len().checked_sub(2)?);
+    Some(axis[first] + (position - first as f64) * (axis[first + 1] - axis[first]))
 }
 
 /// True when longitudes with their steps fill a turn.

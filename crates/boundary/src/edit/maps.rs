@@ -151,9 +151,10 @@ impl Maps {
             let (labels, main) = (std::mem::take(&mut self.labels), self.main);
             let marks = std::mem::take(&mut self.marks);
             self.follow_coast(map);
-            let was = |cell: usize| (labels[cell], labels[cell] == main);
-            let is = |cell: usize| (self.labels[cell], self.labels[cell] == self.main);
-            let cells = (0..labels.len()).filter(|&cell| was(cell) != is(cell));
+            // The main ocean looks the same whatever its number.
+            let seen = |label: u32, main: u32| if label == main && label != 0 { u32::MAX } else { label };
+            let cells = (0..labels.len())
+                .filter(|&cell| seen(labels[cell], main) != seen(self.labels[cell], self.main));
             layers.push((Layer::InternalOceans, cells.map(|cell| cell as u32).collect::<Vec<_>>()));
             let cells = (0..marks.len()).filter(|&cell| marks[cell] != self.marks[cell]);
             layers.push((Layer::Passages, cells.map(|cell| cell as u32).collect()));

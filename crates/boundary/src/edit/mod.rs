@@ -14,12 +14,15 @@
 //! gives the loaded values back bit for bit; an operation that picks cells changes no cell outside of its selection.
 
 mod action;
+pub mod consequences;
 mod document;
 mod error;
+pub mod fitness;
 mod fixes;
 mod geometry;
 pub mod legacy;
 mod maps;
+pub mod recipe;
 mod selection;
 mod values;
 

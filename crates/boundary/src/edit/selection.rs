@@ -128,7 +128,8 @@ impl Cell {
     pub(super) fn located(self, map: &Map) -> Self {
         let Some(cell) = self.index(map) else { return self };
         let Some([lon, lat]) = map.lon_lat(cell) else { return self };
-        let [width, height] = map.extent(cell).unwrap_or_default();
+        let rounded = |degrees: f64| (degrees * 1e6).round() / 1e6;
+        let [width, height] = map.extent(cell).unwrap_or_default().map(rounded);
         Self { lon: Some(lon), lat: Some(lat), width: Some(width), height: Some(height), ..self }
     }
 }

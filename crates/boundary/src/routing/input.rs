@@ -16,6 +16,10 @@ const EXACT_CELLS: f64 = 0.01;
 pub(crate) struct Topography {
     /// South-up, west to east from 180 W, (ny, nx), m, finite.
     pub(crate) heights_m: Array2<f64>,
+    /// The row of `heights_m` that each latitude of the file became.
+    pub(crate) rows: Vec<usize>,
+    /// The column of `heights_m` that each longitude of the file became.
+    pub(crate) columns: Vec<usize>,
     /// What was noticed and done.
     pub(crate) findings: Vec<Finding>,
 }
@@ -52,7 +56,7 @@ pub(crate) fn read(raw: &Dataset, parameters: &Parameters) -> Result<Topography,
             target[column] = height;
         }
     }
-    Ok(Topography { heights_m, findings })
+    Ok(Topography { heights_m, rows, columns, findings })
 }
 
 /// The two dimensions that hold more than one value, and the map over them.

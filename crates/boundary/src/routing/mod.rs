@@ -123,24 +123,7 @@ pub fn run(
     let release = parameters.release;
     progress.report("reading the topography", 0.0);
     let relief_latitudes = relief_latitudes(parameters)?;
-    let input::Topography { heights_m: mut topography, mut findings } = input::read(raw, parameters)?;
-
-    round_to_millimetres(&mut topography);
-    let southern_row = match release {
-        Release::R2021 | Release::R2023 => SouthernRow::Everywhere,
-        Release::Corrected => SouthernRow::LandOnly,
-    };
-    let new_land = raise_southern_row(&mut topography, southern_row);
-    if new_land > 0 {
-        findings.push(Finding::warning(
-            "southern-row",
-            format!(
-                "{new_land} cells of shallow sea in the southernmost row became land, because that row is raised; \
-                 the release 'corrected' raises land only"
-            ),
-        ));
-    }
-    check_land_and_sea(&parameters.topo_var, &topography)?;
+    let input::Topography { heights_m: topography, mut findings, .. } = prepared(raw, parameters)?;
 
     progress.report("filling depressions", 0.1);
     let (filled, sea_filled) = match release {
@@ -192,6 +175,28 @@ pub fn run(
     }
     progress.report("done", 1.0);
     Ok(products)
+}
+
+/// The topography of a file as it is routed: read, rounded, the southernmost row raised; land and sea are there.
+pub(crate) fn prepared(raw: &Dataset, parameters: &Parameters) -> Result<input::Topography, Error> {
+    let mut topography = input::read(raw, parameters)?;
+    round_to_millimetres(&mut topography.heights_m);
+    let southern_row = match parameters.release {
+        Release::R2021 | Release::R2023 => SouthernRow::Everywhere,
+        Release::Corrected => SouthernRow::LandOnly,
+    };
+    let new_land = raise_southern_row(&mut topography.heights_m, southern_row);
+    if new_land > 0 {
+        topography.findings.push(Finding::warning(
+            "southern-row",
+            format!(
+                "{new_land} cells of shallow sea in the southernmost row became land, because that row is raised; \
+                 the release 'corrected' raises land only"
+            ),
+        ));
+    }
+    check_land_and_sea(&parameters.topo_var, &topography.heights_m)?;
+    Ok(topography)
 }
 
 /// Routes heights on the map: south-up, west to east from 180 W, (ny, nx), m, without NaN, rounded to
