@@ -49,7 +49,9 @@ impl Work {
         };
         let mut maps = vec![json!({ "map": "values", "title": title, "style": style })];
         for &layer in base.editor.layers(base.meaning) {
-            maps.push(json!({ "map": layer_name(layer), "title": layer_title(layer), "style": "categorical" }));
+            maps.push(
+                json!({ "map": layer_name(layer), "title": layer_title(layer), "style": "categorical" }),
+            );
         }
         let seams = base.map.seams();
         let why_not = base.why_not_writable();
@@ -101,7 +103,11 @@ impl Work {
         }
         let mut frames = Vec::new();
         for name in names {
-            frames.push(self.view(&View { map: Some(name.to_owned()), at: at.clone(), ..View::default() })?);
+            frames.push(self.view(&View {
+                map: Some(name.to_owned()),
+                at: at.clone(),
+                ..View::default()
+            })?);
         }
         if matches!(self.base.placed.geometry, field::geometry::Geometry::Curvilinear { .. }) {
             frames.push(self.mesh(None)?);
@@ -136,7 +142,7 @@ impl Work {
             }
             Ask::List { map, at } => Answer::Done(self.list(&map, &at)?),
             Ask::Fitness { at } => Answer::Done(self.fitness(&at)?),
-            Ask::Recipe => Answer::Done(object(json!({ "recipe": self.recipe()? }))),
+            Ask::Recipe { at } => Answer::Done(object(json!({ "recipe": self.recipe(at.as_deref())? }))),
             Ask::Sources => Answer::Done(self.sources()?),
             // These two belong to the connection.
             Ask::Consequences { .. } | Ask::Ping => Answer::Done(Object::new()),
@@ -160,7 +166,9 @@ impl Work {
             self.plane(&view.at)?;
         }
         if is_layer && !writable {
-            return Err(Error::ReadOnly("Maps that follow from this one are not made of a map of this size.".to_owned()));
+            return Err(Error::ReadOnly(
+                "Maps that follow from this one are not made of a map of this size.".to_owned(),
+            ));
         }
         let variable = match (&view.variable, is_layer) {
             (Some(variable), _) => variable.clone(),
@@ -175,7 +183,8 @@ impl Work {
         let mut container = match view.revision {
             Some(number) => {
                 let (_, file) = self.base.other(&self.store, number)?;
-                FieldView { source: &file, header: file.header(), subtracted: None, hints }.field(&choice, part)?
+                FieldView { source: &file, header: file.header(), subtracted: None, hints }
+                    .field(&choice, part)?
             }
             None => {
                 let source = self.live();
@@ -192,8 +201,12 @@ impl Work {
     fn mesh(&self, level: Option<u32>) -> Result<Container, Error> {
         let choice = Choice { variable: Some(&self.base.variable), at: None };
         let source = self.live();
-        let view =
-            FieldView { source: &source, header: &self.base.header, subtracted: None, hints: &self.base.hints };
+        let view = FieldView {
+            source: &source,
+            header: &self.base.header,
+            subtracted: None,
+            hints: &self.base.hints,
+        };
         let mut container = view.mesh(&choice, level)?;
         container.set("type", "mesh");
         Ok(container)
@@ -231,7 +244,9 @@ impl Work {
         answer.insert("original".into(), json!(known(plane.document.original()[[j, i]])));
         let maps: Object<String, Value> = layers
             .iter()
-            .map(|&layer| (layer_name(layer).to_owned(), json!(known(f64::from(plane.maps.value(layer, number))))))
+            .map(|&layer| {
+                (layer_name(layer).to_owned(), json!(known(f64::from(plane.maps.value(layer, number)))))
+            })
             .collect();
         answer.insert("maps".into(), maps.into());
         Ok(answer)
@@ -303,14 +318,21 @@ impl Work {
         };
         let shown = self.base.editor.layers(self.base.meaning);
         let mut maps = told(preview.changes, layers);
-        maps.retain(|change| change.map == "values" || shown.iter().any(|&layer| layer_name(layer) == change.map));
+        maps.retain(|change| {
+            change.map == "values" || shown.iter().any(|&layer| layer_name(layer) == change.map)
+        });
         let mut header = object(json!({ "type": "preview", "sequence": self.history.sequence, "at": at }));
         header.insert("counts".into(), counts(self, &preview.after));
         header.insert("before".into(), counts(self, &preview.before));
         Ok(with_changes(Container::new(header), &maps, &self.base.map))
     }
 
-    fn histogram(&mut self, bins: usize, action: &Action, at: &[usize]) -> Result<Object<String, Value>, Error> {
+    fn histogram(
+        &mut self,
+        bins: usize,
+        action: &Action,
+        at: &[usize],
+    ) -> Result<Object<String, Value>, Error> {
         if !(1..=MOST_BINS).contains(&bins) {
             return Err(Error::Invalid(format!("{bins} bins: use 1 to {MOST_BINS}.")));
         }
@@ -322,7 +344,8 @@ impl Work {
             values[[row, column]]
         };
         let known = || mask.cells().map(value).filter(|value| !value.is_nan());
-        let (min, max) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), v| (min.min(v), max.max(v)));
+        let (min, max) =
+            known().fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), v| (min.min(v), max.max(v)));
         let mut tally = vec![0_u64; bins];
         let width = (max - min) / bins as f64;
         for value in known() {

@@ -134,7 +134,8 @@ impl Base {
         let all = store.revisions(data_file.id)?;
         let found = |id: &RevisionId| {
             let revision = all.iter().find(|revision| revision.id == *id).cloned();
-            revision.ok_or_else(|| Error::NotFound("The revision that the draft stands on is gone.".to_owned()))
+            revision
+                .ok_or_else(|| Error::NotFound("The revision that the draft stands on is gone.".to_owned()))
         };
         let revisions = ids.iter().map(found).collect::<Result<Vec<_>, _>>()?;
         let edited = revisions.first().ok_or_else(|| Error::internal("a draft without a revision"))?;
@@ -247,7 +248,8 @@ impl Base {
     /// The type of the stored numbers; packed numbers are edited as what they stand for.
     pub(crate) fn data_type(&self) -> Result<DataType, Error> {
         let variable = self.variable_header()?;
-        let packed = ["scale_factor", "add_offset"].iter().any(|name| variable.attributes.get(name).is_some());
+        let packed =
+            ["scale_factor", "add_offset"].iter().any(|name| variable.attributes.get(name).is_some());
         Ok(if packed { DataType::F64 } else { variable.data_type })
     }
 
@@ -325,7 +327,8 @@ fn map(
         return Ok(Map::unplaced(rows, columns, meaning)?);
     };
     let read = |name: &str| -> Result<Array2<f64>, Error> {
-        let variable = header.variable(name).ok_or_else(|| Error::internal("a coordinate without a variable"))?;
+        let variable =
+            header.variable(name).ok_or_else(|| Error::internal("a coordinate without a variable"))?;
         let values = file.coordinates(variable, &[0, 0], &variable.shape)?;
         Array2::from_shape_vec((rows, columns), values).map_err(Error::internal)
     };
@@ -356,7 +359,8 @@ fn division(
     if let Some(revision) = revisions.get(1) {
         let masks = opened(store, data_file, revision)?.read_all();
         let masks = masks.map_err(|error| unreadable(data_file, revision, error))?;
-        saved = Some(subbasins::from_dataset(&masks).map_err(|error| unreadable(data_file, revision, error))?);
+        saved =
+            Some(subbasins::from_dataset(&masks).map_err(|error| unreadable(data_file, revision, error))?);
     }
     let release = Release::default();
     let made = match subbasins::run(&depths, &subbasins::Parameters { release, saved }, &Silent) {
@@ -366,7 +370,8 @@ fn division(
                 severity: Severity::Warning,
                 message: sentence(&format!("{error}; the default is used")),
             });
-            subbasins::run(&depths, &subbasins::Parameters { release, saved: None }, &Silent).map_err(wrong)?
+            subbasins::run(&depths, &subbasins::Parameters { release, saved: None }, &Silent)
+                .map_err(wrong)?
         }
         other => other.map_err(wrong)?,
     };
@@ -391,7 +396,8 @@ pub(crate) fn stored_finding(finding: boundary::Finding) -> Finding {
 fn basins_header(header: &Header) -> Result<VariableHeader, Error> {
     let named = |v: &&VariableHeader| v.name.eq_ignore_ascii_case("bathymetry");
     let bathymetry = header.variables.iter().find(named);
-    let bathymetry = bathymetry.ok_or_else(|| Error::NotFound("There is no variable 'Bathymetry'.".to_owned()))?;
+    let bathymetry =
+        bathymetry.ok_or_else(|| Error::NotFound("There is no variable 'Bathymetry'.".to_owned()))?;
     let attributes = Attributes::new()
         .with("long_name", "Sub-basins")
         .with("flag_values", AttributeValue::F64(vec![0.0, 1.0, 2.0, 3.0]))
@@ -406,7 +412,12 @@ pub(crate) struct Live<'a> {
 }
 
 impl Slabs for Live<'_> {
-    fn slab(&self, variable: &VariableHeader, start: &[usize], count: &[usize]) -> Result<Vec<f64>, MapError> {
+    fn slab(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
         let base = self.base;
         if variable.name != base.variable && !variable.name.starts_with('/') {
             return base.file.slab(variable, start, count);
@@ -420,13 +431,24 @@ impl Slabs for Live<'_> {
         let (rows_here, columns_here) = (start[y]..start[y] + count[y], start[x]..start[x] + count[x]);
         let value = |row: usize, column: usize| plane.value(&variable.name, row * columns + column);
         Ok(if y < x {
-            rows_here.flat_map(|row| columns_here.clone().map(move |column| (row, column))).map(|(r, c)| value(r, c)).collect()
+            rows_here
+                .flat_map(|row| columns_here.clone().map(move |column| (row, column)))
+                .map(|(r, c)| value(r, c))
+                .collect()
         } else {
-            columns_here.flat_map(|column| rows_here.clone().map(move |row| (row, column))).map(|(r, c)| value(r, c)).collect()
+            columns_here
+                .flat_map(|column| rows_here.clone().map(move |row| (row, column)))
+                .map(|(r, c)| value(r, c))
+                .collect()
         })
     }
 
-    fn coordinates(&self, variable: &VariableHeader, start: &[usize], count: &[usize]) -> Result<Vec<f64>, MapError> {
+    fn coordinates(
+        &self,
+        variable: &VariableHeader,
+        start: &[usize],
+        count: &[usize],
+    ) -> Result<Vec<f64>, MapError> {
         self.base.file.coordinates(variable, start, count)
     }
 }

@@ -21,13 +21,19 @@ pub(crate) enum Event {
         action: Box<Action>,
     },
     /// Took the action of the event `number` out, or put it in again.
-    Toggle { number: i64 },
+    Toggle {
+        number: i64,
+    },
     Undo,
     Redo,
     /// Went back to the history as it was after the event `to`.
-    Restore { to: i64 },
+    Restore {
+        to: i64,
+    },
     /// Gave the history a name.
-    Snapshot { name: String },
+    Snapshot {
+        name: String,
+    },
     /// Moved the draft to another revision.
     Rebase,
 }
@@ -219,18 +225,6 @@ impl History {
         };
         out.into_iter().enumerate().map(status).collect()
     }
-
-    /// The actions in effect, in order, with the planes that they are on.
-    pub(crate) fn actions(&self) -> Vec<(&[usize], &Action)> {
-        let statuses = self.statuses();
-        let active = self.items.iter().zip(statuses).filter(|(_, status)| *status == "active");
-        active
-            .filter_map(|(item, _)| match &item.what {
-                What::Apply(action) => Some((item.at.as_slice(), &**action)),
-                What::Toggle(_) => None,
-            })
-            .collect()
-    }
 }
 
 fn parsed(event: &Value) -> Result<Event, Meaningless> {
@@ -258,17 +252,24 @@ mod tests {
         Event::Apply { at: at.to_vec(), action: Box::new(action) }
     }
 
+    /// The values that the actions in effect set.
     fn values(history: &History) -> Vec<f64> {
-        let value = |action: &Action| match action.operation {
-            Operation::Absolute { value } => value,
-            _ => f64::NAN,
-        };
-        history.actions().into_iter().map(|(_, action)| value(action)).collect()
+        let active = history.items.iter().zip(history.statuses()).filter(|(_, status)| *status == "active");
+        active
+            .filter_map(|(item, _)| match &item.what {
+                What::Apply(action) => match action.operation {
+                    Operation::Absolute { value } => Some(value),
+                    _ => None,
+                },
+                What::Toggle(_) => None,
+            })
+            .collect()
     }
 
     #[test]
     fn undo_and_redo_move_the_cursor_and_an_action_forgets_what_was_undone() {
-        let h = history(vec![apply(&[], 1.0), apply(&[], 2.0), Event::Undo, Event::Undo, Event::Redo]).unwrap();
+        let h =
+            history(vec![apply(&[], 1.0), apply(&[], 2.0), Event::Undo, Event::Undo, Event::Redo]).unwrap();
         assert_eq!((h.cursor, h.sequence, values(&h)), (1, 5, vec![1.0]));
         assert_eq!(h.statuses(), ["active", "undone"]);
         let h = history(vec![apply(&[], 1.0), apply(&[], 2.0), Event::Undo, apply(&[], 3.0)]).unwrap();

@@ -4,7 +4,7 @@
 //! tells every page what is different. It belongs to the draft and not to a connection: pages come and go. Some time
 //! after the last page has gone the task ends and the memory is free; the draft stays in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::ask::{Answer, with_changes};
-use crate::consequence::{self, Consequence, Kind, Outcome};
+use crate::consequence::{self, Consequences, Kind, Outcome};
 use crate::error::Error;
 use crate::protocol::{Ask, Change, Request};
 use crate::work::{self, Changed, Told, Wanted, Work};
@@ -85,7 +85,10 @@ pub(crate) enum Frame {
     Text(String),
     Binary(Bytes),
     /// The last one: `again` says whether connecting again makes sense.
-    End { message: String, again: bool },
+    End {
+        message: String,
+        again: bool,
+    },
 }
 
 /// A page that shows a draft.
@@ -93,7 +96,7 @@ pub(crate) struct Page {
     /// Who it is, as the author of what it does.
     pub(crate) tab: String,
     frames: mpsc::Sender<Frame>,
-    wants: HashSet<Kind>,
+    wants: BTreeSet<Kind>,
 }
 
 /// What a draft's task is told.
@@ -161,10 +164,6 @@ impl Hub {
         }))
     }
 
-    pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.0.stop
-    }
-
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
@@ -204,7 +203,7 @@ impl Hub {
             let (frames, receiver) = mpsc::channel(UNSENT);
             let (answer, answered) = oneshot::channel();
             let tab = Uuid::new_v4().simple().to_string()[..8].to_owned();
-            let page = Page { tab: tab.clone(), frames, wants: HashSet::new() };
+            let page = Page { tab: tab.clone(), frames, wants: BTreeSet::new() };
             if jobs.send(Job::Join { page, answer }).await.is_err() {
                 // Its task was just ending: there is another one now.
                 continue;
@@ -242,7 +241,7 @@ impl Hub {
             pages: HashMap::new(),
             work: None,
             cells: 0,
-            consequences: HashMap::new(),
+            consequences: Consequences::default(),
         };
         tokio::spawn(task.run(receiver));
         jobs
@@ -262,7 +261,9 @@ impl Hub {
 }
 
 /// Runs what blocks.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(format!("it panicked: {error}")))
 }
 
@@ -276,7 +277,7 @@ struct Task {
     work: Option<Work>,
     /// What it has taken of the cells of all.
     cells: usize,
-    consequences: HashMap<Kind, Consequence>,
+    consequences: Consequences,
 }
 
 impl Task {
@@ -322,7 +323,6 @@ impl Task {
             }
             Job::Leave { tab } => {
                 self.pages.remove(&tab);
-                self.forget_unwanted();
                 self.tell_open();
             }
             Job::Request { tab, id, request, _in_flight } => self.request(&tab, id, request).await,
@@ -368,7 +368,9 @@ impl Task {
             let gone = || Error::NotFound("The draft is gone: its workflow was deleted.".to_owned());
             let draft = store.draft(id)?.ok_or_else(gone)?;
             if draft.closed_at.is_some() {
-                return Err(Error::Conflict("The draft has just been saved: open the editor again.".to_owned()));
+                return Err(Error::Conflict(
+                    "The draft has just been saved: open the editor again.".to_owned(),
+                ));
             }
             Work::open(&store, &wanted, draft)
         })
@@ -380,7 +382,8 @@ impl Task {
         self.cells = cells;
         if all > CELLS && all > cells {
             return Err(Error::TooLarge(
-                "Too many large maps are being edited at this moment: try again when others have finished.".to_owned(),
+                "Too many large maps are being edited at this moment: try again when others have finished."
+                    .to_owned(),
             ));
         }
         self.work = Some(work);
@@ -427,7 +430,9 @@ impl Task {
     async fn request(&mut self, tab: &str, id: Value, request: Request) {
         let result = match request {
             Request::Change(change) => self.change(tab, &id, change).await,
-            Request::Ask(Ask::Consequences { on }) => self.want(tab, &on).map(|()| Some(done(&id, Object::new()))),
+            Request::Ask(Ask::Consequences { on }) => {
+                self.want(tab, &on).map(|()| Some(done(&id, Object::new())))
+            }
             Request::Ask(ask) => self.with(|work| work.ask(ask)).await.map(|answer| {
                 Some(match answer {
                     Answer::Done(values) => done(&id, values),
@@ -445,7 +450,8 @@ impl Task {
                 if let Error::Internal(cause) = &error {
                     tracing::error!(draft = %self.id, cause, "a request of the editor failed");
                 }
-                let frame = json!({ "type": "error", "id": id, "code": error.code(), "message": error.to_string() });
+                let frame =
+                    json!({ "type": "error", "id": id, "code": error.code(), "message": error.to_string() });
                 self.answer(tab, Frame::Text(frame.to_string()));
             }
         }
@@ -468,8 +474,9 @@ impl Task {
         match changed {
             (Changed::Saved { revision, findings }, _) => {
                 let redirect = format!("/{}/steps", self.wanted.data_file.id);
-                let answer =
-                    crate::ask::object(json!({ "revision": revision, "redirect": redirect, "findings": findings }));
+                let answer = crate::ask::object(
+                    json!({ "revision": revision, "redirect": redirect, "findings": findings }),
+                );
                 let saved = Frame::Text(json!({ "type": "saved", "revision": revision }).to_string());
                 self.pages.retain(|other, page| other == tab || page.send(saved.clone()));
                 self.work = None;
@@ -507,43 +514,33 @@ impl Task {
 
     /// From now on the page is shown these consequences.
     fn want(&mut self, tab: &str, on: &[String]) -> Result<(), Error> {
-        let kinds = on.iter().map(|name| consequence::kind(self.wanted.editor, name)).collect::<Result<_, _>>()?;
+        let kinds =
+            on.iter().map(|name| consequence::kind(self.wanted.editor, name)).collect::<Result<_, _>>()?;
         let Some(page) = self.pages.get_mut(tab) else { return Ok(()) };
         let before = std::mem::replace(&mut page.wants, kinds);
         let new: Vec<Kind> = page.wants.difference(&before).copied().collect();
         for kind in new {
             // What is there already is shown at once.
-            if let Some(frame) = self.consequences.get(&kind).and_then(Consequence::shown) {
+            if let Some(frame) = self.consequences.shown(kind) {
                 self.answer(tab, frame);
             }
         }
-        self.forget_unwanted();
         Ok(())
-    }
-
-    fn forget_unwanted(&mut self) {
-        let wanted: HashSet<Kind> = self.pages.values().flat_map(|page| page.wants.iter().copied()).collect();
-        self.consequences.retain(|kind, _| wanted.contains(kind));
-        for kind in wanted {
-            self.consequences.entry(kind).or_default();
-        }
     }
 
     /// Starts what is wanted and outdated.
     fn compute(&mut self) {
-        let (Some(work), Some(jobs)) = (&self.work, self.jobs.upgrade()) else { return };
-        for (kind, consequence) in &mut self.consequences {
-            consequence.start(*kind, work, &jobs, &self.hub.0.computing);
+        let wanted: BTreeSet<Kind> =
+            self.pages.values().flat_map(|page| page.wants.iter().copied()).collect();
+        if let (Some(work), Some(jobs)) = (&mut self.work, self.jobs.upgrade()) {
+            self.consequences.start(&wanted, work, &jobs, &self.hub.0.computing);
         }
     }
 
     fn computed(&mut self, outcome: Outcome) {
-        let kind = outcome.kind();
-        if let Some(consequence) = self.consequences.get_mut(&kind) {
-            let frame = consequence.take(outcome);
-            if let Some(frame) = frame {
-                self.pages.retain(|_, page| !page.wants.contains(&kind) || page.send(frame.clone()));
-            }
+        let now = self.work.as_ref().map_or(-1, |work| work.history.sequence);
+        for (kind, frame) in self.consequences.take(outcome, now) {
+            self.pages.retain(|_, page| !page.wants.contains(&kind) || page.send(frame.clone()));
         }
         self.compute();
     }
@@ -579,7 +576,8 @@ fn container(told: &Told, author: &str, work: &Work) -> Container {
     if told.whole {
         let mut container = container;
         let layers = work.base.editor.layers(work.base.meaning);
-        let names = std::iter::once("values").chain(layers.iter().map(|&layer| crate::editor::layer_name(layer)));
+        let names =
+            std::iter::once("values").chain(layers.iter().map(|&layer| crate::editor::layer_name(layer)));
         let maps = names.map(|map| json!({ "map": map, "cells": null, "bounds": null, "whole": true }));
         container.set("maps", maps.collect::<Value>());
         return container;

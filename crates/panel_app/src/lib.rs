@@ -149,9 +149,12 @@ pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyho
             // A proxy has taken the beginning of the path away.
             .configure(|routes| panel.routes(routes))
     })
-    .workers(context.config.web_threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-    }))
+    .workers(
+        context
+            .config
+            .web_threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
+    )
     .disable_signals()
     .shutdown_timeout(10);
     for address in addresses {

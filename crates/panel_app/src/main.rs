@@ -26,7 +26,8 @@ fn main() -> ExitCode {
             let Some(health) = &config.health else { return Ok(UpdateAdvice::Go) };
             let Ok(metrics) = ask(health, "/metrics") else { return Ok(UpdateAdvice::Go) };
             let in_flight = metrics.lines().filter_map(|line| line.strip_prefix(panel_app::IN_FLIGHT));
-            let busy = in_flight.filter_map(|value| value.trim().parse::<f64>().ok()).any(|value| value > 0.0);
+            let busy =
+                in_flight.filter_map(|value| value.trim().parse::<f64>().ok()).any(|value| value > 0.0);
             Ok::<_, Error>(if busy { UpdateAdvice::Later } else { UpdateAdvice::Go })
         },
     )

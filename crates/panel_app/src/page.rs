@@ -140,7 +140,7 @@ pub(crate) async fn recipe(
     let recipe = block(move || {
         let read = || {
             let draft = work::find(&store, &wanted)?;
-            Work::open(&store, &wanted, draft)?.recipe()
+            Work::open(&store, &wanted, draft)?.recipe(None)
         };
         read().map_err(refused)
     })

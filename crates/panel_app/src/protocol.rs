@@ -55,6 +55,8 @@ pub(crate) enum What {
     Previous,
     Import {
         recipe: Value,
+        #[serde(default)]
+        at: Option<Vec<usize>>,
     },
     Rebase,
     Save {
@@ -141,7 +143,10 @@ pub(crate) enum Ask {
         #[serde(default)]
         at: Vec<usize>,
     },
-    Recipe,
+    Recipe {
+        #[serde(default)]
+        at: Option<Vec<usize>>,
+    },
     Sources,
     Consequences {
         on: Vec<String>,
@@ -182,9 +187,8 @@ pub(crate) fn parse(text: &str) -> Result<Envelope, (Option<Value>, String)> {
         return Err((id, "a request has a 'type'".to_owned()));
     };
     // One of the two lists of requests: which, the key says; errors then name the field.
-    let changes = [
-        "apply", "undo", "redo", "revert", "snapshot", "restore", "previous", "import", "rebase", "save",
-    ];
+    let changes =
+        ["apply", "undo", "redo", "revert", "snapshot", "restore", "previous", "import", "rebase", "save"];
     let request = if changes.contains(&kind) {
         Change::deserialize(&value).map(Request::Change)
     } else {
@@ -209,7 +213,8 @@ mod tests {
                 "action":{"operation":{"relative":{"value":-200.0}},"selection":{"box":{"lon":[0,10],"lat":[40,50]}}}}"#,
         )
         .unwrap();
-        let Request::Change(Change { what: What::Apply { action, at, copy: None }, .. }) = envelope.request else {
+        let Request::Change(Change { what: What::Apply { action, at, copy: None }, .. }) = envelope.request
+        else {
             panic!("{:?}", envelope.request)
         };
         assert_eq!((at, &action.operation), (vec![2], &Operation::Relative { value: -200.0 }));

@@ -8,7 +8,7 @@ use boundary::subbasins::{self, Basin};
 use boundary::{Release, Silent};
 use dataset::{AttributeValue, DataType, Dataset, Values, Variable};
 use ndarray::{ArrayD, IxDyn};
-use serde_json::{Map as Object, Value, json};
+use serde_json::{Map as Object, json};
 use store::{Edit, Reach, Saved};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ impl Work {
             self.plane(&at)?;
         }
         let (dataset, mut findings) = self.result()?;
-        findings.extend(self.remaining());
+        findings.extend(self.remaining()?);
         let staged = self.store.stage(self.base.file_type.extension())?;
         dataset::write(&dataset, staged.path())
             .map_err(|error| Error::Invalid(sentence(&format!("The result cannot be stored: {error}"))))?;
@@ -46,8 +46,10 @@ impl Work {
         if !description.is_empty() || self.base.editor != Editor::SubBasins {
             info.insert("changes".into(), description.into());
         }
-        let mut parameters = Object::new();
-        parameters.insert("undo_list".into(), self.undo_list()?.into());
+        let parameters = match self.base.editor.step() {
+            Some(_) => self.parameters()?,
+            None => Object::new(),
+        };
         let told = json!(findings);
         let edit = Edit {
             data_file: self.base.data_file.id,
@@ -213,12 +215,4 @@ fn fits(values: &Values, value: f64) -> bool {
         Values::Char(_) | Values::Text(_) => return false,
     };
     value.fract() == 0.0 && (least..=most).contains(&value)
-}
-
-/// What is left to correct, for the page of the steps.
-impl Work {
-    fn remaining(&self) -> Vec<store::Finding> {
-        let _: Option<Value> = None;
-        Vec::new()
-    }
 }

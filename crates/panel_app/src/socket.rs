@@ -43,7 +43,8 @@ pub(crate) fn accept(
 ) -> Result<HttpResponse, WebError> {
     let (response, session, stream) = actix_ws::handle(request, body)
         .map_err(|error| WebError::new(Code::BadRequest, format!("This address is a websocket: {error}.")))?;
-    let stream = stream.max_frame_size(MOST_BYTES).aggregate_continuations().max_continuation_size(MOST_BYTES);
+    let stream =
+        stream.max_frame_size(MOST_BYTES).aggregate_continuations().max_continuation_size(MOST_BYTES);
     actix_web::rt::spawn(serve(session, stream, hub, wanted, visitor, place));
     Ok(response)
 }
@@ -62,7 +63,8 @@ async fn serve(
             if let crate::error::Error::Internal(cause) = &error {
                 tracing::error!(data_file = %visitor.data_file, cause, "an editor cannot be opened");
             }
-            let again = matches!(error, crate::error::Error::Unavailable(_) | crate::error::Error::Conflict(_));
+            let again =
+                matches!(error, crate::error::Error::Unavailable(_) | crate::error::Error::Conflict(_));
             end(session, error.code(), &error.to_string(), again, CloseCode::Normal).await;
             return;
         }
@@ -102,9 +104,7 @@ impl Reader {
     async fn take(&mut self, message: AggregatedMessage) -> bool {
         match message {
             AggregatedMessage::Text(text) => self.request(&text).await,
-            AggregatedMessage::Binary(_) => {
-                self.complain(&None, "the page sends no binary frames").await
-            }
+            AggregatedMessage::Binary(_) => self.complain(&None, "the page sends no binary frames").await,
             AggregatedMessage::Ping(bytes) => self.session.pong(&bytes).await.is_ok(),
             AggregatedMessage::Pong(_) => true,
             AggregatedMessage::Close(_) => false,

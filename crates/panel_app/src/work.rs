@@ -70,7 +70,8 @@ pub(crate) struct Carried {
     pub(crate) events: Vec<Event>,
     pub(crate) at: Vec<usize>,
     pub(crate) maps: Vec<MapChange>,
-    pub(crate) effect: Option<Effect>,
+    /// What each event did.
+    pub(crate) effects: Vec<Option<Effect>>,
     /// All maps have to be asked for again.
     pub(crate) whole: bool,
     pub(crate) report: Option<Value>,
@@ -111,7 +112,7 @@ pub(crate) fn find(store: &Store, wanted: &Wanted) -> Result<Draft, Error> {
     Ok(draft)
 }
 
-fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
+pub(crate) fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
     revisions.iter().map(|revision| revision.id).collect()
 }
 
@@ -142,7 +143,7 @@ impl Work {
     }
 
     /// Brings every plane that has been edited into memory, and the first one of a plain map.
-    fn load_all(&mut self) -> Result<(), Error> {
+    pub(crate) fn load_all(&mut self) -> Result<(), Error> {
         if self.base.why_not_writable().is_some() {
             return Ok(());
         }
@@ -268,7 +269,7 @@ impl Work {
                 self.recomputed(vec![Event::Snapshot { name: before }, event])
             }
             What::Previous => self.previous(),
-            What::Import { recipe } => self.import(recipe),
+            What::Import { recipe, at } => self.import(recipe, at.as_deref()),
             What::Rebase => self.rebase(),
             What::Save { .. } => Err(Error::internal("a save is no event")),
         }
@@ -282,15 +283,12 @@ impl Work {
             _ => None,
         };
         let maps = plane.follow(changes);
-        Carried { at, maps, effect, ..Carried::of(vec![event]) }
+        Carried { at, maps, effects: vec![effect], ..Carried::of(vec![event]) }
     }
 
     /// What events do that are not one step on one plane: the planes are computed anew from the history after them.
     pub(crate) fn recomputed(&mut self, events: Vec<Event>) -> Result<Carried, Error> {
-        let mut next = self.history.clone();
-        for event in &events {
-            next.take(provisional(&next, event)?)?;
-        }
+        let next = self.after(&events)?;
         let only = match (self.planes.len(), self.planes.keys().next()) {
             (1, Some(at)) if next.planes().iter().all(|plane| plane == at) => Some(at.clone()),
             _ => None,
@@ -301,6 +299,15 @@ impl Work {
         let mut carried = result?;
         carried.events = events;
         Ok(carried)
+    }
+
+    /// The history as it would be after these events.
+    pub(crate) fn after(&self, events: &[Event]) -> Result<History, Error> {
+        let mut next = self.history.clone();
+        for event in events {
+            next.take(provisional(&next, event)?)?;
+        }
+        Ok(next)
     }
 
     /// Computes the planes from the history. Of a single plane the differences are told, else all is told to be different.
@@ -360,18 +367,24 @@ impl Work {
     }
 
     /// The history follows what was stored.
-    fn follow(&mut self, what: &'static str, carried: Carried, stored: Vec<DraftEvent>) -> Result<Told, Error> {
+    fn follow(
+        &mut self,
+        what: &'static str,
+        carried: Carried,
+        stored: Vec<DraftEvent>,
+    ) -> Result<Told, Error> {
         let forgotten: Vec<Vec<usize>> =
             self.history.items[self.history.cursor..].iter().map(|item| item.at.clone()).collect();
-        let Carried { at, maps, effect, whole, report, base, .. } = carried;
+        let Carried { at, maps, effects, whole, report, base, .. } = carried;
         if let Some(base) = base {
             self.newest = base.edited().revision;
             self.draft.bases = ids(&base.revisions);
             self.base = base;
         }
+        let mut effects = effects.into_iter();
         for event in stored {
-            if let (Some(effect), Some(plane)) = (&effect, self.planes.get_mut(&at)) {
-                plane.effects.insert(event.sequence, effect.clone());
+            if let (Some(Some(effect)), Some(plane)) = (effects.next(), self.planes.get_mut(&at)) {
+                plane.effects.insert(event.sequence, effect);
             }
             self.history.take(event)?;
         }
@@ -397,7 +410,8 @@ impl Work {
         }
         if let Some(id) = draft.revision {
             let revisions = self.store.revisions(draft.of.data_file)?;
-            self.saved = revisions.iter().find(|revision| revision.id == id).map(|revision| revision.revision);
+            self.saved =
+                revisions.iter().find(|revision| revision.id == id).map(|revision| revision.revision);
         }
         self.history = History::of(self.store.draft_events(draft.id, 0)?)?;
         self.draft = draft;
@@ -455,7 +469,9 @@ impl Work {
             let effect = self.planes.get(&item.at).and_then(|plane| plane.effects.get(&item.number));
             let (kind, label, action) = match &item.what {
                 history::What::Apply(action) => (action.kind(), action.label(), json!(action)),
-                history::What::Toggle(target) => ("revert", self.reverted_label(*target), json!({ "number": target })),
+                history::What::Toggle(target) => {
+                    ("revert", self.reverted_label(*target), json!({ "number": target }))
+                }
             };
             json!({
                 "number": item.number,
@@ -488,9 +504,10 @@ impl Work {
             history::What::Apply(action) if item.number == target => Some(action),
             _ => None,
         });
-        action.map_or_else(|| "Take out, or put in again".to_owned(), |action| {
-            format!("Take out, or put in again: {}", action.label())
-        })
+        action.map_or_else(
+            || "Take out, or put in again".to_owned(),
+            |action| format!("Take out, or put in again: {}", action.label()),
+        )
     }
 
     /// What is left to correct, on the plane that has derived maps.
@@ -559,7 +576,9 @@ pub(crate) fn counts(work: &Work, counts: &boundary::edit::Counts) -> Value {
 }
 
 fn saved_already(revision: i32) -> Error {
-    Error::Conflict(format!("This draft has been saved as revision {revision}: open the editor again to go on."))
+    Error::Conflict(format!(
+        "This draft has been saved as revision {revision}: open the editor again to go on."
+    ))
 }
 
 /// An event as it will be stored.
@@ -595,7 +614,7 @@ impl Carried {
             events,
             at: Vec::new(),
             maps: Vec::new(),
-            effect: None,
+            effects: Vec::new(),
             whole: false,
             report: None,
             base: None,
