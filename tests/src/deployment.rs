@@ -1,6 +1,6 @@
 //! The stack file, deployed on a real engine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,6 +12,9 @@ use crate::engine::{Engine, REGISTRY, engine, output, root};
 /// How long the stack may take for anything: generous, for a loaded machine. Tests wait for states, so they are quick when
 /// the stack is.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How long a whole test may take.
+const TEST_PATIENCE: Duration = Duration::from_secs(900);
 
 /// The service of the stack file that ends once it has done its work.
 pub const INSTANCE_OWNER: &str = "instance_owner";
@@ -54,6 +57,37 @@ impl Deployment {
         Ok(Some(deployment))
     }
 
+    /// Makes a volume of this stack from the files of a folder, owned as they are there.
+    ///
+    /// # Errors
+    /// As [`Deployment::docker`].
+    pub fn fill_volume(&self, name: &str, folder: &Path) -> Result<()> {
+        let (volume, from) = (format!("{}:/to", self.volume(name)), format!("{}:/from:ro", folder.display()));
+        let copy = "cp -a /from/. /to/";
+        self.docker(&[
+            "run",
+            "--rm",
+            "-v",
+            &volume,
+            "-v",
+            &from,
+            "debian:bookworm-slim",
+            "bash",
+            "-c",
+            copy,
+        ])?;
+        Ok(())
+    }
+
+    /// Where a volume of this stack lies on this machine.
+    ///
+    /// # Errors
+    /// There is no such volume.
+    pub fn mountpoint(&self, name: &str) -> Result<PathBuf> {
+        let told = self.docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", &self.volume(name)])?;
+        Ok(PathBuf::from(told.trim()))
+    }
+
     /// Sets a variable of the stack file, for the next `up`.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
@@ -91,7 +125,7 @@ impl Deployment {
     /// # Errors
     /// It fails; its complaint is in the message.
     pub fn compose(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = self.engine.command("docker-compose");
+        let mut command = self.engine.compose();
         command.args(["--project-name", &self.project]);
         for file in &self.files {
             command.arg("--file").arg(file);
@@ -163,16 +197,30 @@ impl Deployment {
         head.split(' ').nth(1).is_some_and(|status| status == "200").then(|| body.to_owned())
     }
 
+    /// How a script inside a service's container ends.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub fn exit_code(&self, service: &str, script: &str) -> Result<i32> {
+        let container = self.container(service)?;
+        let mut command = self.engine.command("docker");
+        command.args(["exec", &container, "sh", "-c", script]);
+        let output = block_in_place(|| command.output())?;
+        output.status.code().with_context(|| format!("{script}: {}", output.status))
+    }
+
     /// Waits until every service has all that it needs.
     ///
     /// # Errors
     /// One does not come to that.
     pub async fn until_ready(&self) -> Result<()> {
         for service in self.engine.services() {
-            until(&format!("{service} is ready"), async || Ok(self.ask(service, "/readyz").is_some())).await?;
+            until(&format!("{service} is ready"), async || Ok(self.ask(service, "/readyz").is_some()))
+                .await?;
         }
         let page = format!("{}/auth/login", self.address());
-        until("a page comes", async || Ok(reqwest::get(&page).await.is_ok_and(|a| a.status().is_success()))).await
+        until("a page comes", async || Ok(reqwest::get(&page).await.is_ok_and(|a| a.status().is_success())))
+            .await
     }
 
     /// Kills what runs in a service's container, as a crash or the kernel does; the engine starts it again.
@@ -190,6 +238,27 @@ impl Deployment {
             ensure!(text.contains("137") || text.contains("255"), "{error:#}");
         }
         Ok(())
+    }
+
+    /// A container that takes the next free address of the stack's network; gives its id.
+    ///
+    /// # Errors
+    /// As [`Deployment::docker`].
+    pub fn squat(&self) -> Result<String> {
+        let network = format!("{}_climsim", self.project);
+        let label = format!("com.docker.compose.project={}", self.project);
+        let run = [
+            "run",
+            "--detach",
+            "--network",
+            &network,
+            "--label",
+            &label,
+            "debian:bookworm-slim",
+            "sleep",
+            "600",
+        ];
+        Ok(self.docker(&run)?.trim().to_owned())
     }
 
     /// The error with what the containers last said.
@@ -211,10 +280,9 @@ impl Deployment {
     /// # Errors
     /// The test's.
     pub async fn run(&mut self, test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        match test(self).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.failed(error)),
-        }
+        let outcome = tokio::time::timeout(TEST_PATIENCE, test(self)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("not over in {TEST_PATIENCE:?}")));
+        outcome.map_err(|error| self.failed(error))
     }
 }
 

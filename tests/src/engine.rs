@@ -14,6 +14,19 @@ use tempfile::TempDir;
 pub const SERVICES: [&str; 5] =
     ["flask_app", "panel_app", "message_dispatcher", "python_worker", "mosaic_worker"];
 
+/// What lies in every image beside the service.
+const TOOL: &str = "stackctl";
+
+/// A folder with binaries to pack, such as `target/release`, instead of those that were built with the tests.
+const BINARIES: &str = "CLIMSIM_BINARIES";
+
+/// A folder with binaries of the release before, for the tests in which two releases work together; without it these are the
+/// same binaries under another version.
+const PREVIOUS_BINARIES: &str = "CLIMSIM_PREVIOUS_BINARIES";
+
+/// The tag of the images of the release before.
+pub const PREVIOUS: &str = "previous";
+
 /// The registry's name in the images that the tests make, so that nobody's own are touched.
 pub const REGISTRY: &str = "climsim-test";
 
@@ -55,9 +68,16 @@ impl Engine {
             testkit::skipped("the stack on a real Docker engine", "the line above says what is missing");
             return Ok(None);
         };
-        testkit::tell(&format!("the engine and its base images are there after {:.1} s", started.elapsed().as_secs_f64()));
+        testkit::tell(&format!(
+            "the engine and its base images are there after {:.1} s",
+            started.elapsed().as_secs_f64()
+        ));
         let binaries = tempfile::Builder::new().prefix("climsim-binaries-").tempdir()?;
-        let services = gather(&binaries.path().join(architecture()))?;
+        let built = crate::platform::built_binaries()?;
+        let now = std::env::var_os(BINARIES).map_or(built, PathBuf::from);
+        let services = gather(&now, &binaries.path().join("now").join(architecture()))?;
+        let before = std::env::var_os(PREVIOUS_BINARIES).map_or(now, PathBuf::from);
+        gather(&before, &binaries.path().join(PREVIOUS).join(architecture()))?;
         Ok(Some(Self { host, services, binaries, built: Mutex::default(), _keeper: keeper }))
     }
 
@@ -73,6 +93,20 @@ impl Engine {
         command
     }
 
+    /// Compose with this engine in its environment: the plug-in of Docker's client, or the program of its own.
+    pub fn compose(&self) -> Command {
+        static PLUG_IN: OnceLock<bool> = OnceLock::new();
+        let asked =
+            || self.command("docker").args(["compose", "version"]).output().is_ok_and(|o| o.status.success());
+        if *PLUG_IN.get_or_init(asked) {
+            let mut command = self.command("docker");
+            command.arg("compose");
+            command
+        } else {
+            self.command("docker-compose")
+        }
+    }
+
     /// The output of a `docker` command.
     ///
     /// # Errors
@@ -81,8 +115,8 @@ impl Engine {
         output(self.command("docker").args(arguments))
     }
 
-    /// Makes the image of every service and of nginx as `climsim-test/netcdf_editor_*:TAG`, once per process: `TAG` is
-    /// what tells them apart from those of another tag, as the version does.
+    /// Makes the image of every service and of nginx as `climsim-test/netcdf_editor_*:TAG`, once per process. Their version
+    /// is the tag, so that images of two tags differ; those of [`PREVIOUS`] are made of the binaries of the release before.
     ///
     /// # Errors
     /// A build that fails.
@@ -94,11 +128,13 @@ impl Engine {
         let started = Instant::now();
         let dockerfile = root().join("deploy/Dockerfile.prebuilt");
         let dockerfile = dockerfile.to_str().context("a path in UTF-8")?;
-        let binaries = self.binaries.path().to_str().context("a path in UTF-8")?;
+        let binaries = self.binaries.path().join(if tag == PREVIOUS { PREVIOUS } else { "now" });
+        let binaries = binaries.to_str().context("a path in UTF-8")?;
         for service in &self.services {
             let service = format!("SERVICE={service}");
             let architecture = format!("TARGETARCH={}", architecture());
-            let arguments = ["--file", dockerfile, "--build-arg", &service, "--build-arg", &architecture, binaries];
+            let arguments =
+                ["--file", dockerfile, "--build-arg", &service, "--build-arg", &architecture, binaries];
             self.build(&service["SERVICE=".len()..], tag, &arguments)?;
         }
         let nginx = root().join("nginx");
@@ -146,18 +182,19 @@ fn architecture() -> &'static str {
 }
 
 /// Copies the binaries that go into images into `folder`, without what a debugger needs; gives the services that are there.
-fn gather(folder: &Path) -> Result<Vec<&'static str>> {
+fn gather(from: &Path, folder: &Path) -> Result<Vec<&'static str>> {
     fs::create_dir_all(folder)?;
-    let built = crate::platform::built_binaries()?;
-    let mut services = Vec::new();
-    for name in SERVICES {
-        let binary = built.join(name);
-        if !binary.exists() {
+    let mut there = Vec::new();
+    for name in SERVICES.into_iter().chain([TOOL]) {
+        let binary = from.join(name);
+        if binary.exists() {
+            output(Command::new("strip").arg("-o").arg(folder.join(name)).arg(&binary))?;
+            there.push(name);
+        } else {
             testkit::skipped(name, "its binary is not built: the stack is tested without it");
-            continue;
         }
-        output(Command::new("strip").arg("-o").arg(folder.join(name)).arg(&binary))?;
-        services.push(name);
     }
-    Ok(services)
+    ensure!(there.contains(&TOOL), "every image holds {TOOL}: run `cargo build --workspace --bins` first");
+    there.retain(|name| *name != TOOL);
+    Ok(there)
 }

@@ -48,7 +48,8 @@ impl Visitor {
 
     fn stranger(site: &str) -> Result<Self> {
         // No request may hang longer than a person would look at it.
-        let client = Client::builder().cookie_store(true).timeout(Duration::from_secs(60)).no_proxy().build()?;
+        let client =
+            Client::builder().cookie_store(true).timeout(Duration::from_secs(60)).no_proxy().build()?;
         Ok(Self { client, site: site.to_owned(), csrf: String::new() })
     }
 
@@ -62,9 +63,8 @@ impl Visitor {
     async fn form(&self, path: &str, name: &str, password: &str) -> Result<Response> {
         let token = self.token(path).await?;
         let fields = [("csrf_token", token.as_str()), ("username", name), ("password", password)];
-        let fields: String = fields
-            .map(|(name, value)| format!("{name}={}", value.replace(' ', "+")))
-            .join("&");
+        let fields: String =
+            fields.map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).join("&");
         let request = self.client.post(format!("{}{path}", self.site));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         Ok(request.body(fields).send().await?.error_for_status()?)
@@ -116,14 +116,22 @@ impl Visitor {
     /// # Errors
     /// It is not taken.
     pub async fn upload(&self, bytes: &[u8]) -> Result<i64> {
-        let answer = self
-            .patiently(&|| {
-                let form = Form::new().part("file", Part::bytes(bytes.to_vec()).file_name("raw.nc"));
-                Ok(self.client.post(format!("{}/api/v1/data-files", self.site)).multipart(form))
-            })
-            .await?;
+        let answer = self.patiently(&|| Ok(self.sending(bytes))).await?;
         let text = answer.text().await?;
         serde_json::from_str::<Value>(&text)?["id"].as_i64().with_context(|| format!("no number in {text}"))
+    }
+
+    /// Uploads a topography, and gives whatever is answered.
+    ///
+    /// # Errors
+    /// Nothing is answered.
+    pub async fn try_upload(&self, bytes: &[u8]) -> Result<Response> {
+        Ok(self.sending(bytes).header("x-csrf-token", &self.csrf).send().await?)
+    }
+
+    fn sending(&self, bytes: &[u8]) -> RequestBuilder {
+        let form = Form::new().part("file", Part::bytes(bytes.to_vec()).file_name("raw.nc"));
+        self.client.post(format!("{}/api/v1/data-files", self.site)).multipart(form)
     }
 
     /// Asks for a step once, however often it has to be said.
@@ -171,7 +179,10 @@ impl Visitor {
                 return Ok(());
             }
             ensure!(now != "failed", "{step} of {workflow} has failed: {reason}");
-            ensure!(Instant::now() < deadline, "{step} of {workflow} stays {now}, and does not become {state}");
+            ensure!(
+                Instant::now() < deadline,
+                "{step} of {workflow} stays {now}, and does not become {state}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

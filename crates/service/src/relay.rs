@@ -40,7 +40,10 @@ async fn recall(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
                 // Only now: cut off before, it is done again.
                 bus.remember().await?;
                 if runs > 0 {
-                    tracing::warn!(runs, "the message broker has lost its memory: what waits or runs is asked for again");
+                    tracing::warn!(
+                        runs,
+                        "the message broker has lost its memory: what waits or runs is asked for again"
+                    );
                 }
             }
             Ok::<_, crate::Error>(())

@@ -65,7 +65,8 @@ impl Store {
 
 /// The task of a run, for its worker.
 fn task(run: &Active) -> Result<Message, Error> {
-    let id = Uuid::parse_str(&run.id).map_err(|_| Error::Unreadable { what: "run", value: run.id.clone() })?;
+    let id =
+        Uuid::parse_str(&run.id).map_err(|_| Error::Unreadable { what: "run", value: run.id.clone() })?;
     let step: Step =
         run.step.parse().map_err(|_| Error::Unreadable { what: "step", value: run.step.clone() })?;
     let key = Key::ForWorker(Task::Step(step), step.worker());

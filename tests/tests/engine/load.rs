@@ -69,7 +69,11 @@ impl Load {
             let since = failed.as_ref().map_or(back, |failure| failure.ended);
             let seconds = since.duration_since(back);
             let told = failed.map(|failure| failure.what).unwrap_or_default();
-            ensure!(seconds <= GRACE, "{what}: pages fail {:.1} s after it is back: {told}", seconds.as_secs_f64());
+            ensure!(
+                seconds <= GRACE,
+                "{what}: pages fail {:.1} s after it is back: {told}",
+                seconds.as_secs_f64()
+            );
             // Every page has been looked at a few times without a failure.
             if since.elapsed() > PULSE * 15 {
                 return Ok(seconds.as_secs_f64());

@@ -88,7 +88,15 @@ async fn images_are_small_and_say_what_they_are() -> Result<()> {
         ensure!(config["Healthcheck"]["Test"].is_array(), "{service} has no health check");
         let labels = config["Labels"].as_object().context("labels")?;
         for label in [
-            "title", "description", "source", "url", "documentation", "version", "revision", "created", "licenses",
+            "title",
+            "description",
+            "source",
+            "url",
+            "documentation",
+            "version",
+            "revision",
+            "created",
+            "licenses",
             "vendor",
         ] {
             let value = labels.get(&format!("org.opencontainers.image.{label}")).and_then(Value::as_str);
@@ -117,7 +125,11 @@ async fn containers_are_hardened_and_healthy_and_stop_in_time() -> Result<()> {
                 ensure!(host["CapDrop"] == serde_json::json!(["ALL"]), "{service}: {}", host["CapDrop"]);
                 ensure!(host["SecurityOpt"][0] == "no-new-privileges:true", "{service}");
                 ensure!(host["Memory"].as_u64() > Some(0), "{service} has no limit of memory");
-                ensure!(host["LogConfig"]["Config"]["max-size"].is_string(), "{service}: {}", host["LogConfig"]);
+                ensure!(
+                    host["LogConfig"]["Config"]["max-size"].is_string(),
+                    "{service}: {}",
+                    host["LogConfig"]
+                );
                 end_to_end::deployment::until(&format!("{service} is healthy"), async || {
                     Ok(stack.inspect(service, "{{.State.Health.Status}}")? == "healthy")
                 })
@@ -152,23 +164,33 @@ async fn the_proxy_says_which_part_is_starting() -> Result<()> {
             let visitor = Visitor::register(&site, "proxy").await?;
 
             let page = visitor.once("/").await?;
-            for header in ["x-content-type-options", "content-security-policy", "referrer-policy", "x-request-id"] {
+            for header in
+                ["x-content-type-options", "content-security-policy", "referrer-policy", "x-request-id"]
+            {
                 ensure!(page.headers().contains_key(header), "a page without {header}");
             }
-            ensure!(!page.headers().contains_key("access-control-allow-origin"), "anybody may read the pages");
+            ensure!(
+                !page.headers().contains_key("access-control-allow-origin"),
+                "anybody may read the pages"
+            );
             ensure!(page.headers().get("server").is_none_or(|server| server == "nginx"), "a version is told");
             let text = page.text().await?;
-            let style = text.split("href=\"/static/").nth(1).context("a style")?;
-            let style = format!("/static/{}", style.split('"').next().unwrap_or_default());
+            let quoted = |part: &&str| part.starts_with("/static/") && part.ends_with(".css");
+            let style = text.split('"').find(quoted).context("a style")?;
             let compressed = reqwest::Client::builder().no_proxy().build()?;
             let fetch = || compressed.get(format!("{site}{style}")).header("accept-encoding", "gzip").send();
             let answer = fetch().await?.error_for_status()?;
-            ensure!(answer.headers()["content-encoding"] == "gzip", "{style} is not compressed");
-            let cached = answer.headers()["cache-control"].to_str()?.to_owned();
+            ensure!(
+                answer.headers().get("content-encoding").is_some_and(|e| e == "gzip"),
+                "{style} is not compressed"
+            );
+            let cached =
+                answer.headers().get("cache-control").context("what may be kept")?.to_str()?.to_owned();
             ensure!(cached.contains("immutable"), "{style}: {cached}");
 
             // An id goes through nginx, the service and its log.
-            let id = visitor.once("/").await?.headers()["x-request-id"].to_str()?.to_owned();
+            let page = visitor.once("/").await?;
+            let id = page.headers().get("x-request-id").context("an id")?.to_str()?.to_owned();
             let nginx = stack.docker(&["logs", &stack.container("nginx")?])?;
             ensure!(nginx.contains(&id), "the log of nginx does not know request {id}");
 

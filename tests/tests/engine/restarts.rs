@@ -57,16 +57,25 @@ impl Action {
                 stack.crash(service)?;
                 let again = format!("{service} is started again after a crash");
                 end_to_end::deployment::until(&again, async || {
-                    Ok(stack.inspect(service, "{{.State.Running}} {{.State.StartedAt}}")?
+                    Ok(stack
+                        .inspect(service, "{{.State.Running}} {{.State.StartedAt}}")?
                         .strip_prefix("true ")
                         .is_some_and(|now| now != started))
                 })
                 .await?;
             }
             Self::Recreate => {
-                let before = stack.container(service)?;
+                let address =
+                    || stack.inspect(service, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+                let before = address()?;
+                stack.compose(&["stop", service])?;
+                // Somebody else gets the address, as it happens when several are recreated.
+                let squatter = stack.squat()?;
                 stack.compose(&["up", "--detach", "--no-deps", "--force-recreate", service])?;
-                ensure!(stack.container(service)? != before, "{service} is the same container");
+                let back = Instant::now();
+                ensure!(address()? != before, "{service} has kept its address {before}");
+                stack.docker(&["rm", "--force", &squatter])?;
+                return Ok((begun, back));
             }
             Self::StopAndStart => {
                 stack.compose(&["stop", service])?;
@@ -152,5 +161,8 @@ async fn all_there(visitor: &Visitor, asked: &[i64]) -> Result<()> {
 
 /// The hash of every file that is whole (a name that begins with a dot is of one that is being written).
 fn instance(stack: &Deployment) -> Result<String> {
-    stack.run_in("flask_app", "cd /usr/src/app/instance && find . -name '*.nc' ! -name '.*' -exec sha256sum {} +")
+    stack.run_in(
+        "flask_app",
+        "cd /usr/src/app/instance && find . -name '*.nc' ! -name '.*' -exec sha256sum {} +",
+    )
 }
