@@ -26,18 +26,20 @@ pub struct Band {
     pub cells: usize,
     /// Their area in square metres.
     pub area_m2: f64,
+    /// What each of them receives: first cell of a row of the atmosphere, and weight per square metre. None without cells.
+    pub links: Vec<(u32, f64)>,
 }
 
-/// The weights of the calving, and the bands behind them.
+/// The weights of the calving. All cells of a band have the same links, which are kept once: the matrix itself,
+/// [`Self::links`], is larger than everything else together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calving {
     /// The bands, south to north.
     pub bands: Vec<Band>,
     /// Rows of the atmosphere in no band, or in one without sea: their ice is lost.
     pub lost_rows: Vec<usize>,
-    /// From the first cells of the atmosphere's rows to ocean cells, per square metre of flux; repeated ocean cells have
-    /// the links of those that they repeat.
-    pub links: Links,
+    /// Which band each ocean cell receives from, that of the cell that it repeats; row-major.
+    pub band_of: Vec<Option<u32>>,
 }
 
 impl Calving {
@@ -46,9 +48,7 @@ impl Calving {
         let lat_deg = &ocean.at(Point::T).lat_deg;
         let columns = atmosphere.size.columns;
         let row_area_m2 = |row: usize| columns as f64 * atmosphere.area_m2[row];
-        // What each cell of a band receives; and the band of each cell.
-        let mut received: Vec<Vec<(u32, f64)>> = Vec::new();
-        let mut band_of: Vec<Option<usize>> = vec![None; fluxes.sea.len()];
+        let mut band_of: Vec<Option<u32>> = vec![None; fluxes.sea.len()];
         let mask = if options.calving_nomed { ocean.open_sea() } else { ocean.without_closed_seas() };
         let mut bands = Vec::new();
         for (k, limits) in options.calving_limits_deg.windows(2).enumerate() {
@@ -69,10 +69,11 @@ impl Calving {
                 rows: (0..atmosphere.size.rows()).filter(|&row| within(atmosphere.lat_deg[row])).collect(),
                 cells: 0,
                 area_m2: 0.0,
+                links: Vec::new(),
             };
             for (o, (at, &unique)) in fluxes.unique_sea.indexed_iter().enumerate() {
                 if receives(at) {
-                    band_of[o] = Some(k);
+                    band_of[o] = Some(k as u32);
                     if unique {
                         band.cells += 1;
                         band.area_m2 += fluxes.ocean_area_m2[o];
@@ -80,18 +81,26 @@ impl Calving {
                 }
             }
             let link = |&row: &usize| ((row * columns) as u32, row_area_m2(row) / band.area_m2);
-            received.push(if band.cells > 0 { band.rows.iter().map(link).collect() } else { Vec::new() });
+            if band.cells > 0 {
+                band.links = band.rows.iter().map(link).collect();
+            }
             bands.push(band);
         }
         let lost_rows = (0..atmosphere.size.rows())
             .filter(|row| !bands.iter().any(|band| band.cells > 0 && band.rows.contains(row)))
             .collect();
         let sources = fold::sources(ocean.shape(), ocean.topology);
-        let links = Links::from_rows(
-            sources
-                .iter()
-                .map(|&source| band_of[source].into_iter().flat_map(|k| received[k].iter().copied())),
-        );
-        Self { bands, lost_rows, links }
+        let band_of = sources.iter().map(|&source| band_of[source]).collect();
+        Self { bands, lost_rows, band_of }
+    }
+
+    /// What an ocean cell receives: first cells of rows of the atmosphere, and weights per square metre.
+    pub fn row(&self, ocean_cell: usize) -> &[(u32, f64)] {
+        self.band_of[ocean_cell].map_or(&[], |band| &self.bands[band as usize].links)
+    }
+
+    /// The matrix, from the first cells of the atmosphere's rows to ocean cells.
+    pub fn links(&self) -> Links {
+        Links::from_rows((0..self.band_of.len()).map(|o| self.row(o).iter().copied()))
     }
 }

@@ -256,11 +256,16 @@ impl Integrals<'_> {
         self.fluxes.atmosphere_area_m2[a] * self.fluxes.fraction[a]
     }
 
-    /// What every source gives to the sea, its unit of flux times areas.
-    fn received(&self, links: &Links, sources: usize) -> Vec<f64> {
+    /// What the sea gets of every source's unit of flux: the sum of weights and areas.
+    fn received<R>(&self, links: impl Fn(usize) -> R, sources: usize) -> Vec<f64>
+    where
+        R: Iterator<Item = (u32, f64)>,
+    {
         let mut received = vec![0.0; sources];
-        for (o, source, weight) in links.iter().filter(|(o, ..)| self.unique[*o]) {
-            received[source as usize] += self.fluxes.ocean_area_m2[o] * weight;
+        for o in (0..self.unique.len()).filter(|&o| self.unique[o]) {
+            for (source, weight) in links(o) {
+                received[source as usize] += self.fluxes.ocean_area_m2[o] * weight;
+            }
         }
         received
     }
@@ -279,7 +284,7 @@ impl Integrals<'_> {
     fn to_ocean(&self, smooth: &[f64]) -> MatrixFigures {
         let links = &self.fluxes.to_ocean;
         let sources = self.fluxes.fraction.len();
-        let received = self.received(links, sources);
+        let received = self.received(|o| links.row(o), sources);
         let given = (0..sources).map(|a| self.wet_m2(a)).collect::<Vec<_>>();
         let got = links.apply(smooth);
         MatrixFigures {
@@ -294,7 +299,7 @@ impl Integrals<'_> {
 
     fn runoff(&self, runoff: &Runoff, inland: InlandRunoff) -> RunoffFigures {
         let sources = runoff.class.len();
-        let received = self.received(&runoff.links, sources);
+        let received = self.received(|o| runoff.links.row(o), sources);
         let given: Vec<f64> = runoff
             .served
             .iter()
@@ -323,7 +328,7 @@ impl Integrals<'_> {
 
     fn calving(&self, calving: &Calving, atmosphere: &Atmosphere) -> CalvingFigures {
         let (rows, columns) = atmosphere.shape();
-        let received = self.received(&calving.links, rows * columns);
+        let received = self.received(|o| calving.row(o).iter().copied(), rows * columns);
         let row_m2 = |row: usize| atmosphere.area_m2[row] * columns as f64;
         let mut given = vec![0.0; rows * columns];
         for row in (0..rows).filter(|row| !calving.lost_rows.contains(row)) {
@@ -331,7 +336,7 @@ impl Integrals<'_> {
         }
         let globe: f64 = (0..rows).map(row_m2).sum();
         CalvingFigures {
-            links: calving.links.len(),
+            links: (0..self.unique.len()).map(|o| calving.row(o).len()).sum(),
             bands: calving
                 .bands
                 .iter()

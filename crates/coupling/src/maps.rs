@@ -99,7 +99,7 @@ fn ocean(outcome: &Outcome, file: &mut Dataset) {
         if received_m2 > 0.0 { received_m2 / 1e6 } else { f64::NAN }
     });
     add("calving_rows", described("rows of the atmosphere whose ice melts in the ocean cell", "1"), &|o| {
-        some(outcome.calving.links.count(o))
+        some(outcome.calving.row(o).len())
     });
     add("depth", described("depth of the sea", "m"), &|o| {
         let depth = ocean.depth_m[at(o)];

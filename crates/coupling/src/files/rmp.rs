@@ -9,6 +9,8 @@
 //! | destination mask of ocean to atmosphere is sea where the same number of an ocean cell is repeated | sea where there is ocean |
 //! | source mask of the run-off is land everywhere | every cell takes part |
 
+use std::borrow::Cow;
+
 use dataset::{Attributes, Dataset, Values, Variable};
 use ndarray::{Array, Array1, Array2};
 
@@ -52,12 +54,12 @@ impl Matrix {
         }
     }
 
-    fn links(self, outcome: &Outcome) -> &Links {
+    fn links(self, outcome: &Outcome) -> Cow<'_, Links> {
         match self {
-            Self::ToAtmosphere => &outcome.fluxes.to_atmosphere,
-            Self::ToOcean => &outcome.fluxes.to_ocean,
-            Self::Runoff => &outcome.runoff.links,
-            Self::Calving => &outcome.calving.links,
+            Self::ToAtmosphere => Cow::Borrowed(&outcome.fluxes.to_atmosphere),
+            Self::ToOcean => Cow::Borrowed(&outcome.fluxes.to_ocean),
+            Self::Runoff => Cow::Borrowed(&outcome.runoff.links),
+            Self::Calving => Cow::Owned(outcome.calving.links()),
         }
     }
 }
@@ -83,7 +85,7 @@ pub fn rmp(outcome: &Outcome, matrix: Matrix) -> Dataset {
         Matrix::ToAtmosphere => (ocean, atmosphere),
         _ => (atmosphere, ocean),
     };
-    let mut file = Dataset { attributes: global(outcome, matrix), ..Dataset::default() };
+    let mut file = Dataset { attributes: global(outcome, matrix, links.most()), ..Dataset::default() };
     for (name, len) in [
         ("src_grid_size", from.lat.len()),
         ("dst_grid_size", to.lat.len()),
@@ -153,7 +155,7 @@ pub fn rmp(outcome: &Outcome, matrix: Matrix) -> Dataset {
     file
 }
 
-fn global(outcome: &Outcome, matrix: Matrix) -> Attributes {
+fn global(outcome: &Outcome, matrix: Matrix, most_links: usize) -> Attributes {
     let mut global = attributes(&[
         ("Conventions", "CF-1.1"),
         ("title", &matrix.name(outcome)),
@@ -171,7 +173,7 @@ fn global(outcome: &Outcome, matrix: Matrix) -> Attributes {
     ] {
         global.set(name, value);
     }
-    global.set("Max_nei_num", matrix.links(outcome).most() as i32);
+    global.set("Max_nei_num", most_links as i32);
     let masks = match matrix {
         Matrix::ToAtmosphere => None,
         Matrix::ToOcean | Matrix::Calving => Some(("int", "perio")),
