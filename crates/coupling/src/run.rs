@@ -78,7 +78,7 @@ pub struct Outcome {
 /// write.
 ///
 /// The result is the same, bit for bit, for any number of threads. Memory and time grow with the cells and the
-/// links; the reference case takes 36 MB, and 83 MB with the archive.
+/// links; the reference case takes 31 MB, and 73 MB with the archive.
 ///
 /// # Errors
 /// Options out of range, no sea at all, sea at the south pole.
