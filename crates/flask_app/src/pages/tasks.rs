@@ -535,9 +535,9 @@ async fn weights_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Erro
     let switches = [choice("y", "yes".into()), choice("n", "no".into())];
     let store = super::store(request)?;
     let revisions = store.revisions(owned.file.id)?;
-    let stored = ocean_grids(&revisions).map(|grid| {
-        let told = |key: &str| grid.info.get(key).and_then(Value::as_str);
-        let what = told("changes").or_else(|| told("grid")).unwrap_or("stored with the workflow");
+    // A grid that a run has stored is the built-in one, which has its own line.
+    let stored = ocean_grids(&revisions).filter(|grid| grid.run.is_none()).map(|grid| {
+        let what = grid.info.get("changes").and_then(Value::as_str).unwrap_or("stored with the workflow");
         let number = grid.revision;
         choice(&number.to_string(), format!("{}, revision {number}: {what}", grid.file_type.title()))
     });

@@ -47,6 +47,10 @@ pub(crate) async fn page(
         .with("number", &revision.revision)
         .with("numbers", &numbers)
         .with("previous", &previous.map(|previous| previous.revision))
+        .with(
+            "on_both",
+            &figures.as_ref().zip(before.as_ref()).and_then(|(now, before)| on_both(now, before)),
+        )
         .with("created", &revision.created)
         .with("bytes", &revision.bytes)
         .with("sha256", &revision.sha256)
@@ -59,6 +63,19 @@ pub(crate) async fn page(
 
 fn figures(revision: &Revision) -> Option<Figures> {
     serde_json::from_value(revision.info.get(FIGURES)?.clone()).ok()
+}
+
+/// The map that two results have cell by cell.
+fn on_both(now: &Figures, before: &Figures) -> Option<&'static str> {
+    let atmosphere = |figures: &Figures| (figures.atmosphere.columns, figures.atmosphere.rows);
+    let ocean = |figures: &Figures| (figures.ocean.columns, figures.ocean.rows);
+    if atmosphere(now) == atmosphere(before) {
+        Some("ocean_fraction")
+    } else if ocean(now) == ocean(before) {
+        Some("coverage")
+    } else {
+        None
+    }
 }
 
 /// A statement about the result, true or not.
@@ -76,6 +93,8 @@ fn checks(figures: &Figures) -> Vec<Check> {
     let given = figures.to_ocean.conservation;
     let allowed = if figures.mode == "legacy" { SINGLE_ROUNDING } else { ROUNDING };
     let seen = ocean.area_seen_m2 / ocean.area_m2 - 1.0;
+    let covered = figures.to_ocean.row_sums;
+    let sizes = (covered.min - 1.0).abs().max((covered.max - 1.0).abs());
     let check = |good: bool, text: String| Check { good, text };
     vec![
         check(
@@ -105,6 +124,13 @@ fn checks(figures: &Figures) -> Vec<Check> {
         check(
             seen.abs() < 1e-3,
             format!("Ocean and atmosphere agree on the area of the sea within {}.", percent(seen.abs())),
+        ),
+        check(
+            sizes < 0.01,
+            format!(
+                "The sizes of the ocean cells (e1 x e2) agree with their outlines within {}: the coverage on the map.",
+                percent(sizes)
+            ),
         ),
         check(
             runoff.conservation <= ROUNDING && runoff.coast_lost == 0,
@@ -197,8 +223,11 @@ fn groups(figures: &Figures) -> Vec<Group> {
                 row("Ocean cells", grouped(atmosphere.ocean_cells)),
             ],
         },
-        Group { title: "Ocean to atmosphere", rows: matrix(&figures.to_atmosphere) },
-        Group { title: "Atmosphere to ocean", rows: matrix(&figures.to_ocean) },
+        Group {
+            title: "Ocean to atmosphere",
+            rows: matrix(&figures.to_atmosphere, "Area of the sea, off by"),
+        },
+        Group { title: "Atmosphere to ocean", rows: matrix(&figures.to_ocean, "Worst conservation error") },
         Group {
             title: "Run-off",
             rows: vec![
@@ -218,7 +247,7 @@ fn groups(figures: &Figures) -> Vec<Group> {
     ]
 }
 
-fn matrix(figures: &MatrixFigures) -> Vec<Row> {
+fn matrix(figures: &MatrixFigures, conservation: &str) -> Vec<Row> {
     let row = |label: &str, value: String| Row { label: label.to_owned(), value, before: None };
     let neighbours = figures.neighbours;
     vec![
@@ -233,7 +262,7 @@ fn matrix(figures: &MatrixFigures) -> Vec<Row> {
             "Sums of weights",
             format!("{} to {}", figure(figures.row_sums.min), figure(figures.row_sums.max)),
         ),
-        row("Worst conservation error", tiny(figures.conservation.abs())),
+        row(conservation, tiny(figures.conservation.abs())),
         row("Integral of a smooth field, off by", tiny(figures.smooth_field_conservation.abs())),
     ]
 }
@@ -266,10 +295,13 @@ fn configuration(revision: &Revision, previous: Option<&Revision>) -> Vec<Row> {
     let told = |revision: &Revision| -> Map<String, Value> {
         revision.info.get(CONFIGURATION).and_then(Value::as_object).cloned().unwrap_or_default()
     };
+    // 400, not 400.0.
+    let number =
+        |value: &Value| value.as_f64().map_or_else(|| value.to_string(), |number| number.to_string());
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Array(list) => list.iter().map(number).collect::<Vec<_>>().join(", "),
+        other => number(other),
     };
     let before = previous.map(told).unwrap_or_default();
     told(revision)
