@@ -2,6 +2,7 @@
 
 mod support;
 
+use coupling::files::run_def::run_def;
 use coupling::runoff::Served;
 use coupling::{AtmosphereSize, Geometry, InlandRunoff, Mode, Options, Outcome, Sources};
 use dataset::Dataset;
@@ -325,6 +326,42 @@ fn lmdz_of_ipsl_cm6_works_out_of_the_box() {
     assert!(figures.to_ocean.conservation < ROUNDING);
     assert!((figures.ocean.area_seen_m2 / figures.ocean.area_m2 - 1.0).abs() < 2e-3);
     assert_eq!(figures.ocean.uncovered_sea_cells, 0);
+}
+
+#[test]
+fn the_parameters_say_what_was_chosen() {
+    let files = Files::planet(t_pivot(42, 35));
+    let lines = |options: Options| -> Vec<String> {
+        let outcome = run(&files, &options);
+        run_def(&outcome, true).lines().map(str::to_owned).collect()
+    };
+    let legacy = || Options { mode: Mode::Legacy, ..small("24x18") };
+    let plain = lines(legacy());
+    for expected in
+        ["jpi = 42", "jpj = 35", "nperio = 4", "noperio = 4", "jpai = 24", "jpaj = 18", "dist_max = 400000.0"]
+    {
+        assert!(plain.iter().any(|line| line == expected), "{expected}");
+    }
+    let chosen = |options: Options| -> Vec<String> {
+        let counted = |line: &&String| !line.starts_with("jma2o") && !line.starts_with("jmo2a");
+        lines(options).iter().filter(counted).filter(|line| !plain.contains(line)).cloned().collect()
+    };
+    let runoff = |inland_runoff| Options { inland_runoff, ..legacy() };
+    assert_eq!(chosen(runoff(InlandRunoff::Spread)), ["ltotal_dist = n"]);
+    assert_eq!(chosen(runoff(InlandRunoff::NearestCoast)), ["dist_max = 20100000.0"]);
+    assert_eq!(
+        chosen(Options { calving_nomed: false, calving_nopac: true, calving_noatl: true, ..legacy() }),
+        ["l_calving_nopac = y", "l_calving_noatl = y", "l_calving_nomed = n"]
+    );
+    assert_eq!(
+        chosen(Options { calving_limits_deg: vec![-90.0, 0.5, 90.0], ..legacy() }),
+        ["jp_calv = 2", "ylimits = -90.0, 0.5, 90.0"]
+    );
+    assert_eq!(chosen(small("24x18")), ["mode = corrected"]);
+    assert_eq!(
+        chosen(Options { geometry: Geometry::Spherical, ..small("24x18") }),
+        ["mode = corrected", "geometry = spherical"]
+    );
 }
 
 proptest::proptest! {
