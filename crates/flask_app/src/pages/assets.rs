@@ -46,24 +46,17 @@ pub(crate) async fn view(
     if file_type(&request)? == FileType::Weights {
         return super::weights::page(&request, &owned, query.revision).await;
     }
-    view_page(&request, &owned, query.revision, None).await
+    view_page(&request, &owned, query.revision).await
 }
 
-/// `GET /{id}/{type}/variable_explorer`: the map, until the editor is there.
-pub(crate) async fn explorer(
-    request: HttpRequest,
-    owned: Owned,
-    query: Query<Number>,
-) -> Result<HttpResponse, Error> {
-    view_page(&request, &owned, query.revision, Some("Values can be looked at here; to change them needs the editor service (panel_app), which this server does not run.")).await
+/// `GET /{id}/{type}/variable_explorer`: on to the editor.
+pub(crate) async fn explorer(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    let file_type = netcdf(&request)?;
+    wanted(&super::store(&request)?, &owned, file_type, None)?;
+    Ok(see_other(&super::tasks::editor_address(&owned, "value_changer", Some(file_type))))
 }
 
-async fn view_page(
-    request: &HttpRequest,
-    owned: &Owned,
-    number: Option<i32>,
-    note: Option<&str>,
-) -> Result<HttpResponse, Error> {
+async fn view_page(request: &HttpRequest, owned: &Owned, number: Option<i32>) -> Result<HttpResponse, Error> {
     let file_type = netcdf(request)?;
     let (store, this) = (super::store(request)?, owned.file.clone());
     let revision = wanted(&store, owned, file_type, number)?;
@@ -83,7 +76,6 @@ async fn view_page(
         .with("title", file_type.title())
         .with("number", &revision.revision)
         .with("numbers", &numbers)
-        .with("note", &note)
         .render(request)
 }
 

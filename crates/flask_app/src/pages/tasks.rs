@@ -1,16 +1,14 @@
 //! The pages of the steps: what to choose, and the request.
 
-use actix_web::web::{Data, Payload, Query};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use boundary::components::DateLine;
 use boundary::pft::Table;
-use boundary::{Elevation, Release, Silent, internal_oceans as seas, passages, subbasins};
+use boundary::{Release, Silent, subbasins};
 use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
 use dataset::Header;
 use grid::OceanGrid;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{DataFile, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
+use store::{DataFile, Edit, Finding, Reach, Request, RunId, Severity, Store};
 use web::upload::Upload;
 use web::{
     Category, Choice, Code, Error, Fields, Owned, Page, Site, Submitted, block, local_path, see_other,
@@ -20,9 +18,6 @@ use workflow::{FileType, Step};
 use super::{file_view, header, request_id, steps, unreadable};
 use crate::Shared;
 use crate::forms::{self, Situation};
-
-/// Cells of a map up to which it is looked at while a page waits.
-const LOOKED_AT_CELLS: usize = 8_000_000;
 
 /// The types that may hold an ocean grid.
 const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
@@ -582,95 +577,28 @@ pub(crate) async fn weights(
     finish(&request, &owned, step, result, &fields, again).await
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Variable {
-    var: Option<String>,
+/// `GET /{id}/internal_oceans`: on to the editor.
+pub(crate) async fn internal_oceans(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    editor_page(&request, &owned, Step::InternalOceans).await
 }
 
-/// `GET /{id}/internal_oceans`: where they are; the editor is another service.
-pub(crate) async fn internal_oceans(
-    request: HttpRequest,
-    owned: Owned,
-    query: Query<Variable>,
-) -> Result<HttpResponse, Error> {
-    editor_page(&request, &owned, Step::InternalOceans, query.into_inner().var).await
+/// `GET /{id}/passage_problems`: on to the editor.
+pub(crate) async fn passage_problems(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    editor_page(&request, &owned, Step::PassageProblems).await
 }
 
-/// `GET /{id}/passage_problems`
-pub(crate) async fn passage_problems(
-    request: HttpRequest,
-    owned: Owned,
-    query: Query<Variable>,
-) -> Result<HttpResponse, Error> {
-    editor_page(&request, &owned, Step::PassageProblems, query.into_inner().var).await
-}
-
-async fn editor_page(
-    request: &HttpRequest,
-    owned: &Owned,
-    step: Step,
-    variable: Option<String>,
-) -> Result<HttpResponse, Error> {
-    let file_type = step.inputs()[0];
-    let (store, file) = (super::store(request)?, owned.file.clone());
-    let looked_at = block(move || {
-        let Some(revision) = store.latest(file.id, file_type)? else { return Ok(None) };
-        let header = header(&store, &file, &revision)?;
-        let variables = match step {
-            Step::InternalOceans => map_variables(&header, &file),
-            _ => vec![Choice { value: "Bathymetry".into(), label: "Bathymetry".into() }],
-        };
-        let variable = variable.filter(|name| variables.iter().any(|choice| choice.value == *name));
-        let variable = variable.or_else(|| variables.first().map(|choice| choice.value.clone()));
-        let texts = match &variable {
-            Some(name) => findings(&store, &file, &revision, step, &header, name)?,
-            None => vec!["There is no map in this file.".to_owned()],
-        };
-        Ok(Some((revision.revision, variable, variables, texts)))
-    })
-    .await?;
-    let page = form_page(request, owned, step, "editor.html").await?.with("form", &Map::new());
-    let page = page.with("file_type", file_type.as_str()).with("available", &looked_at.is_some());
-    let (number, variable, variables, texts) = looked_at.unwrap_or((0, None, Vec::new(), Vec::new()));
-    page.with("number", &number)
-        .with("variable", &variable)
-        .with("choices", &variables)
-        .with("texts", &texts)
-        .render(request)
-}
-
-/// What the step would look for, as sentences.
-fn findings(
-    store: &Store,
-    file: &DataFile,
-    revision: &Revision,
-    step: Step,
-    header: &Header,
-    name: &str,
-) -> Result<Vec<String>, Error> {
-    let cells: usize = header.variable(name).map_or(0, |variable| variable.shape.iter().product());
-    if cells > LOOKED_AT_CELLS {
-        return Ok(vec!["This map is too large to be looked at here: regrid it first.".to_owned()]);
+async fn editor_page(request: &HttpRequest, owned: &Owned, step: Step) -> Result<HttpResponse, Error> {
+    if super::store(request)?.latest(owned.file.id, step.inputs()[0])?.is_some() {
+        return Ok(see_other(&editor_address(owned, step.as_str(), None)));
     }
-    let failed = |error| unreadable(file, revision, error);
-    let variable =
-        dataset::File::open(store.path(revision)).and_then(|opened| opened.read(name)).map_err(failed)?;
-    let Some(map) = variable.decode().and_then(|values| values.into_dimensionality::<ndarray::Ix2>().ok())
-    else {
-        return Ok(vec![format!("'{name}' is not a map of latitude and longitude.")]);
-    };
-    let (texts, nothing) = match step {
-        Step::InternalOceans => (
-            seas::find(map.view(), Elevation::PositiveUp, DateLine::Joined).findings(),
-            "There are no internal oceans: every sea is connected with the main ocean.",
-        ),
-        _ => (
-            passages::find(map.view(), Elevation::PositiveDown).findings(),
-            "There are no passage problems: every strait is at least two cells wide.",
-        ),
-    };
-    let texts: Vec<String> = texts.into_iter().map(|finding| finding.message + ".").collect();
-    Ok(if texts.is_empty() { vec![nothing.to_owned()] } else { texts })
+    form_page(request, owned, step, "editor.html").await?.with("form", &Map::new()).render(request)
+}
+
+/// Where the map editor (another service, or mounted in this one) shows a file, and comes back from.
+pub(super) fn editor_address(owned: &Owned, editor: &str, file_type: Option<FileType>) -> String {
+    let id = owned.file.id;
+    let file_type = file_type.map_or_else(String::new, |file_type| format!("&file_type={file_type}"));
+    format!("/panel/{editor}?id={id}&redirect=/{id}/steps{file_type}")
 }
 
 /// `GET /{id}/sub_basins`

@@ -19,11 +19,8 @@ async fn every_page_of_a_workflow_is_there() {
         "raw/view",
         "raw/fileInfo",
         "raw/revision_comparison",
-        "raw/variable_explorer",
         "regrid",
-        "internal_oceans",
         "routing",
-        "passage_problems",
         "pft",
         "heatflow",
         "ahmcoef",
@@ -38,6 +35,15 @@ async fn every_page_of_a_workflow_is_there() {
         let answer = ada.get(&format!("/{id}/{page}")).await.is(200);
         assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
         assert!(answer.text().contains("</html>"), "{page}");
+    }
+    // The original's addresses of the editors lead into the map editor.
+    for (page, editor) in [
+        ("internal_oceans", "internal_oceans?id=ID&redirect=/ID/steps"),
+        ("passage_problems", "passage_problems?id=ID&redirect=/ID/steps"),
+        ("raw/variable_explorer", "value_changer?id=ID&redirect=/ID/steps&file_type=raw"),
+    ] {
+        let editor = format!("/panel/{}", editor.replace("ID", &id.to_string()));
+        ada.get(&format!("/{id}/{page}")).await.redirects_to(&editor);
     }
     for page in ["/about", "/", "/upload", "/auth/password", "/auth/tokens", "/hello"] {
         ada.get(page).await.is(200);
@@ -107,6 +113,16 @@ async fn the_automatic_sub_basins_are_stored_as_an_edit() {
     let revision = server.store.latest(id, FileType::SubBasins).unwrap().unwrap();
     let stored = dataset::read(server.store.path(&revision)).unwrap();
     assert!(stored.variable("atlmsk").is_some() && revision.parents.len() == 1);
+}
+
+#[actix_web::test]
+async fn an_editor_without_its_file_says_what_to_do_first() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let page = ada.get(&format!("/{id}/passage_problems")).await.is(200).text();
+    assert!(page.contains(&format!("/{id}/routing")), "{page}");
+    ada.get(&format!("/{id}/bathy/variable_explorer")).await.is(404);
 }
 
 #[actix_web::test]
