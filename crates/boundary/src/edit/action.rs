@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::geometry::{Map, Meaning};
 use super::selection::{Cell, Mask, Point, Selection};
-use super::{Error, fixes, values};
+use super::{Changes, Error, fixes, values};
 
 /// The widest channel, cells.
 const MOST_WIDTH: u32 = 100;
@@ -90,7 +90,7 @@ pub enum Operation {
     /// Makes every selected passage of one cell's width two cells wide, with the depth it has.
     WidenPassages {},
     /// Makes land south of 78 S, and all cells north of 86 N what most of them are. New land and sea take the value of the
-    /// nearest cell that is land or sea already.
+    /// nearest land or sea that they join; new land of its own is 1 m high, new sea 10 m deep.
     PoleRules {},
     /// Replaces every selected cell by the mean over it and its eight neighbours (weights 4, 2 along the edges, 1 across the
     /// corners).
@@ -211,10 +211,10 @@ impl Rules {
 }
 
 /// What an action makes of a map.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Outcome {
-    /// Cells in rising order with their new values; only cells that change.
-    pub(super) cells: Vec<(u32, f64)>,
+    /// The cells that change, with their new values.
+    pub(super) changes: Changes,
     /// The type that holds them.
     pub(super) data_type: DataType,
 }
@@ -367,56 +367,76 @@ impl Action {
         self.check(meaning)?;
         let mask = self.select(map, values);
         let values = values.as_slice().unwrap_or_default();
-        let each =
-            |new: &dyn Fn(f64) -> f64| mask.cells().map(|cell| (cell as u32, new(values[cell]))).collect();
-        let mut data_type = data_type;
-        let mut cells: Vec<(u32, f64)> = match &self.operation {
+        // Cells that stay as they are, to the bit, are left out.
+        let gather = |changing: &mut dyn Iterator<Item = (u32, f64)>, most: usize| {
+            let mut changes = Changes { cells: Vec::with_capacity(most), values: Vec::with_capacity(most) };
+            for (cell, new) in changing {
+                let old = values[cell as usize];
+                if let Some(new) =
+                    self.allowed(meaning, old, new).filter(|new| new.to_bits() != old.to_bits())
+                {
+                    changes.cells.push(cell);
+                    changes.values.push(new);
+                }
+            }
+            changes
+        };
+        let each = |new: &dyn Fn(f64) -> f64| {
+            gather(&mut mask.cells().map(|cell| (cell as u32, new(values[cell]))), mask.count())
+        };
+        let fixed = |cells: Vec<(u32, f64)>| gather(&mut cells.into_iter(), 0);
+        let changes = match &self.operation {
             Operation::Absolute { value } => each(&|_| *value),
             Operation::Relative { value } => each(&|old| old + value),
             Operation::Percentage { value } => {
                 let factor = (100.0 + value) / 100.0;
                 each(&|old| old * factor)
             }
-            Operation::FillSeas { to } => fixes::fill_seas(map, values, &mask, *to),
+            Operation::FillSeas { to } => fixed(fixes::fill_seas(map, values, &mask, *to)),
             Operation::OpenChannel { line, width, depth_m } => {
-                fixes::open_channel(map, values, &mask, line, *width, *depth_m)
+                fixed(fixes::open_channel(map, values, &mask, line, *width, *depth_m))
             }
-            Operation::ClosePassages { height_m } => fixes::close_passages(map, values, &mask, *height_m),
-            Operation::WidenPassages {} => fixes::widen_passages(map, values, &mask),
-            Operation::PoleRules {} => fixes::pole_rules(map, values, &mask),
+            Operation::ClosePassages { height_m } => {
+                fixed(fixes::close_passages(map, values, &mask, *height_m))
+            }
+            Operation::WidenPassages {} => fixed(fixes::widen_passages(map, values, &mask)),
+            Operation::PoleRules {} => fixed(fixes::pole_rules(map, values, &mask)),
             Operation::Smooth { passes, keep_coast } => {
-                fixes::smooth(map, values, &mask, *passes, *keep_coast)
+                fixed(fixes::smooth(map, values, &mask, *passes, *keep_coast))
             }
-            Operation::Copy { cells, .. } => fixes::copied(map, &mask, cells),
-            Operation::MatchTwins {} => fixes::match_twins(map, values, &mask),
+            Operation::Copy { cells, .. } => fixed(fixes::copied(map, &mask, cells)),
+            Operation::MatchTwins {} => fixed(fixes::match_twins(map, values, &mask)),
         };
-        match meaning {
-            Meaning::Depth if self.rules == Rules::Current => {
-                // Adding 0 turns -0 into 0.
-                cells.iter_mut().for_each(|(_, new)| {
-                    if *new <= 0.0 {
-                        *new = 0.0;
-                    }
-                });
-            }
-            Meaning::Basins => cells.retain(|&(cell, new)| values[cell as usize] > 0.0 && new > 0.0),
-            _ => {}
-        }
         // Percentages make integers double even where the products are whole.
-        let double = matches!(self.operation, Operation::Percentage { .. })
-            && !matches!(data_type, DataType::F32 | DataType::F64);
-        if double && !cells.is_empty() {
-            data_type = DataType::F64;
-        }
-        for (_, new) in &cells {
-            data_type = values::widened(data_type, *new);
-        }
-        for (_, new) in &mut cells {
-            *new = values::stored(data_type, *new);
-        }
-        cells.retain(|&(cell, new)| new.to_bits() != values[cell as usize].to_bits());
-        Ok(Outcome { cells, data_type })
+        let double = matches!(self.operation, Operation::Percentage { .. }) && mask.cells().next().is_some();
+        let data_type = match data_type {
+            DataType::F32 | DataType::F64 => data_type,
+            _ if double => DataType::F64,
+            _ => data_type,
+        };
+        Ok(stored(changes, values, data_type))
     }
+
+    /// What a map of this meaning takes for a new value; `None` where it keeps the old one.
+    fn allowed(&self, meaning: Meaning, old: f64, new: f64) -> Option<f64> {
+        match meaning {
+            Meaning::Depth if self.rules == Rules::Current && new <= 0.0 => Some(0.0),
+            Meaning::Basins if !(old > 0.0 && new > 0.0) => None,
+            _ => Some(new),
+        }
+    }
+}
+
+/// The changes as they are stored, in a type that is wide enough.
+fn stored(mut changes: Changes, old: &[f64], data_type: DataType) -> Outcome {
+    let data_type = changes.values.iter().fold(data_type, |data_type, &new| values::widened(data_type, new));
+    if data_type != DataType::F64 {
+        let new = changes.values.into_iter().map(|new| values::stored(data_type, new));
+        let differ = |&(cell, new): &(u32, f64)| new.to_bits() != old[cell as usize].to_bits();
+        let (cells, values) = changes.cells.into_iter().zip(new).filter(differ).unzip();
+        changes = Changes { cells, values };
+    }
+    Outcome { changes, data_type }
 }
 
 fn finite(what: &'static str, value: f64) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use dataset::{DataType, Values};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use super::action::Outcome;
 use super::geometry::{Map, Meaning};
 use super::selection::bounds;
 use super::{Action, Counts, Error, Maps, values};
@@ -71,15 +72,9 @@ pub struct Preview {
 #[derive(Debug, Clone)]
 struct Done {
     /// The values on the other side of the command; dropped when there is too much of it.
-    other: Option<Side>,
+    other: Option<Outcome>,
     cells: usize,
     bounds: Option<[usize; 4]>,
-}
-
-#[derive(Debug, Clone)]
-struct Side {
-    cells: Vec<(u32, f64)>,
-    data_type: DataType,
 }
 
 /// An edited map.
@@ -196,10 +191,7 @@ impl Document {
     pub fn apply(&mut self, action: Action) -> Result<Changes, Error> {
         let outcome = action.outcome(&self.map, self.values.view(), self.data_type)?;
         self.forget_undone();
-        Ok(self.push(
-            Command::Apply(Box::new(action)),
-            Side { cells: outcome.cells, data_type: outcome.data_type },
-        ))
+        Ok(self.push(Command::Apply(Box::new(action)), outcome))
     }
 
     /// Takes the action of command `number` out, or puts it in again, and does all later ones anew on what there is then.
@@ -215,8 +207,8 @@ impl Document {
         commands.push(Command::Toggle(number));
         let (values, data_type) = self.replayed(&commands)?;
         self.forget_undone();
-        let cells = difference(self.values.view(), values.view());
-        Ok(self.push(Command::Toggle(number), Side { cells, data_type }))
+        let changes = difference(self.values.view(), values.view());
+        Ok(self.push(Command::Toggle(number), Outcome { changes, data_type }))
     }
 
     /// Undoes the last command; `None` when there is none.
@@ -261,7 +253,7 @@ impl Document {
             other.commands.push(command);
             other.done.push(None);
         }
-        let changes = changes(difference(self.values.view(), other.values.view()));
+        let changes = difference(self.values.view(), other.values.view());
         *self = other;
         Ok(changes)
     }
@@ -273,8 +265,8 @@ impl Document {
     pub fn preview(&self, action: &Action, maps: &Maps) -> Result<Preview, Error> {
         let outcome = action.outcome(&self.map, self.values.view(), self.data_type)?;
         let mut values = self.values.clone();
-        write(&mut values, &outcome.cells);
-        let changes = changes(outcome.cells);
+        let changes = outcome.changes;
+        write(&mut values, &changes);
         let mut after = maps.clone();
         after.update(&self.map, values.view(), &changes.cells);
         Ok(Preview { changes, before: maps.counts(), after: after.counts(), maps: after })
@@ -304,59 +296,58 @@ impl Document {
     }
 
     /// Carries a command out whose effect is known.
-    fn push(&mut self, command: Command, side: Side) -> Changes {
-        let changed = changes(side.cells.clone());
-        let (cells, bounds) = (changed.cells.len(), changed.bounds(&self.map));
-        let other = Some(self.swap(side));
+    fn push(&mut self, command: Command, effect: Outcome) -> Changes {
+        let (changes, done) = self.carry_out(effect);
         self.commands.push(command);
-        self.done.push(Some(Done { other, cells, bounds }));
+        self.done.push(Some(done));
         self.cursor = self.commands.len();
         self.bound_memory();
-        changed
+        changes
     }
 
     /// Goes across command `number` to the state in which `cursor` commands are done.
     fn step(&mut self, number: usize, cursor: usize) -> Changes {
         let kept = self.done[number].as_mut().and_then(|done| done.other.take());
-        let side = kept.unwrap_or_else(|| match self.replayed(&self.commands[..cursor]) {
+        let effect = kept.unwrap_or_else(|| match self.replayed(&self.commands[..cursor]) {
             Ok((values, data_type)) => {
-                Side { cells: difference(self.values.view(), values.view()), data_type }
+                Outcome { changes: difference(self.values.view(), values.view()), data_type }
             }
             // Commands in the history were accepted, and acceptance does not depend on values.
-            Err(_) => Side { cells: Vec::new(), data_type: self.data_type },
+            Err(_) => Outcome { changes: Changes::default(), data_type: self.data_type },
         });
-        let changed = changes(side.cells.clone());
-        let (cells, bounds) = (changed.cells.len(), changed.bounds(&self.map));
-        let other = Some(self.swap(side));
+        let (changes, done) = self.carry_out(effect);
         match &mut self.done[number] {
-            Some(done) => done.other = other,
-            none => *none = Some(Done { other, cells, bounds }),
+            Some(known) => known.other = done.other,
+            none => *none = Some(done),
         }
         self.cursor = cursor;
         self.bound_memory();
-        changed
+        changes
     }
 
-    /// Writes one side of a command and returns the other.
-    fn swap(&mut self, side: Side) -> Side {
-        let mut cells = side.cells;
+    /// Writes what a command does, and keeps what it takes to go back.
+    fn carry_out(&mut self, effect: Outcome) -> (Changes, Done) {
+        let Outcome { changes, data_type } = effect;
+        let mut other = changes.clone();
         let values = self.values.as_slice_mut().unwrap_or_default();
-        for (cell, value) in &mut cells {
-            std::mem::swap(value, &mut values[*cell as usize]);
+        for (&cell, value) in other.cells.iter().zip(&mut other.values) {
+            std::mem::swap(value, &mut values[cell as usize]);
         }
-        let data_type = std::mem::replace(&mut self.data_type, side.data_type);
-        Side { cells, data_type }
+        let data_type = std::mem::replace(&mut self.data_type, data_type);
+        let (cells, bounds) = (changes.cells.len(), changes.bounds(&self.map));
+        (changes, Done { other: Some(Outcome { changes: other, data_type }), cells, bounds })
     }
 
-    /// Drops what the oldest commands need to be taken back when it is more than twice the map; they are then replayed.
+    /// Drops what it takes to go across the commands farthest from the cursor when it is more cells than the map has; they are
+    /// then replayed.
     fn bound_memory(&mut self) {
-        let mut left = 2 * self.map.cells();
+        let mut left = self.map.cells();
         // Those nearest to the cursor are needed first.
         let mut order: Vec<usize> = (0..self.done.len()).collect();
         order.sort_by_key(|&number| number.abs_diff(self.cursor));
         for number in order {
             let Some(done) = &mut self.done[number] else { continue };
-            let size = done.other.as_ref().map_or(0, |side| side.cells.len());
+            let size = done.other.as_ref().map_or(0, |other| other.changes.cells.len());
             match left.checked_sub(size) {
                 Some(rest) => left = rest,
                 None => done.other = None,
@@ -373,7 +364,7 @@ impl Document {
                 && active
             {
                 let outcome = action.outcome(&self.map, values.view(), data_type)?;
-                write(&mut values, &outcome.cells);
+                write(&mut values, &outcome.changes);
                 data_type = outcome.data_type;
             }
         }
@@ -394,24 +385,17 @@ fn active(commands: &[Command]) -> Vec<bool> {
     active
 }
 
-fn write(values: &mut Array2<f64>, cells: &[(u32, f64)]) {
+fn write(values: &mut Array2<f64>, changes: &Changes) {
     let values = values.as_slice_mut().unwrap_or_default();
-    for &(cell, value) in cells {
+    for (&cell, &value) in changes.cells.iter().zip(&changes.values) {
         values[cell as usize] = value;
     }
 }
 
 /// The cells in which two maps differ in any bit, with the values of the second.
-fn difference(from: ArrayView2<f64>, to: ArrayView2<f64>) -> Vec<(u32, f64)> {
-    from.iter()
-        .zip(&to)
-        .enumerate()
-        .filter(|(_, (a, b))| a.to_bits() != b.to_bits())
-        .map(|(cell, (_, b))| (cell as u32, *b))
-        .collect()
-}
-
-fn changes(cells: Vec<(u32, f64)>) -> Changes {
-    let (cells, values) = cells.into_iter().unzip();
+fn difference(from: ArrayView2<f64>, to: ArrayView2<f64>) -> Changes {
+    let pairs = from.iter().zip(&to).enumerate();
+    let differ = pairs.filter(|(_, (a, b))| a.to_bits() != b.to_bits());
+    let (cells, values) = differ.map(|(cell, (_, &b))| (cell as u32, b)).unzip();
     Changes { cells, values }
 }

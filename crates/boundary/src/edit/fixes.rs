@@ -1,13 +1,13 @@
 //! The guided fixes: each takes the values (row-major) and the selected cells and gives the cells to set, rising.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use ndarray::aview1;
 
 use super::action::{CopiedCell, Fill, Line};
 use super::geometry::{Centres, Map, Meaning};
-use super::maps::{Maps, Sea};
+use super::maps::Maps;
 use super::selection::{Mask, Point};
 
 /// Height of new land where there is none to take it from, m.
@@ -28,15 +28,25 @@ pub(super) fn fill_seas(map: &Map, values: &[f64], mask: &Mask, to: Fill) -> Cel
     let Ok(view) = aview1(values).into_shape_with_order(map.dim()) else { return Vec::new() };
     let maps = Maps::new(map, view);
     let labels = maps.sea_numbers();
-    let chosen = |sea: &&Sea| !sea.main && mask.cells().any(|cell| labels[cell] == sea.number);
+    let mut chosen = vec![false; labels.iter().max().map_or(0, |&most| most as usize + 1)];
+    mask.cells().for_each(|cell| chosen[labels[cell] as usize] = true);
+    let mut seas: BTreeMap<u32, Vec<usize>> = maps
+        .seas()
+        .iter()
+        .filter(|sea| !sea.main && chosen[sea.number as usize])
+        .map(|s| (s.number, Vec::new()))
+        .collect();
+    for (cell, label) in labels.iter().enumerate().filter(|(_, label)| chosen[**label as usize]) {
+        seas.entry(*label).and_modify(|cells| cells.push(cell));
+    }
     let mut filled = Vec::new();
-    for sea in maps.seas().iter().filter(chosen) {
-        let cells: Vec<usize> = (0..labels.len()).filter(|&cell| labels[cell] == sea.number).collect();
+    let mut seen = Seen::new(values.len());
+    for cells in seas.values() {
         match (to, map.meaning()) {
             (Fill::Sill, _) => {
-                if let Some(sill) = sill(map, values, labels, &cells) {
-                    filled
-                        .extend(basin_below(map, values, &cells, sill).into_iter().map(|c| (c as u32, sill)));
+                if let Some(sill) = sill(map, values, labels, cells, &mut seen) {
+                    let basin = basin_below(map, values, cells, sill, &mut seen);
+                    filled.extend(basin.into_iter().map(|cell| (cell as u32, sill)));
                 }
             }
             (Fill::Land { .. }, Meaning::Depth) => filled.extend(cells.iter().map(|&c| (c as u32, 0.0))),
@@ -57,12 +67,12 @@ pub(super) fn fill_seas(map: &Map, values: &[f64], mask: &Mask, to: Fill) -> Cel
 
 /// The lowest height that water has to rise to, to run from these cells into another sea (Barnes et al. 2014,
 /// doi:10.1016/j.cageo.2013.04.024, from the sea outwards); `None` when there is no way.
-fn sill(map: &Map, values: &[f64], labels: &[u32], sea: &[usize]) -> Option<f64> {
+fn sill(map: &Map, values: &[f64], labels: &[u32], sea: &[usize], seen: &mut Seen) -> Option<f64> {
     let own = labels[*sea.first()?];
-    let mut seen = vec![false; values.len()];
+    seen.forget();
     let mut open = BinaryHeap::new();
     for &cell in sea {
-        seen[cell] = true;
+        seen.first_time(cell);
         open.push(Reverse((Height(f64::NEG_INFINITY), cell)));
     }
     while let Some(Reverse((Height(level), cell))) = open.pop() {
@@ -70,7 +80,7 @@ fn sill(map: &Map, values: &[f64], labels: &[u32], sea: &[usize]) -> Option<f64>
             return Some(level);
         }
         for next in map.touching(cell) {
-            if !std::mem::replace(&mut seen[next], true) && !values[next].is_nan() {
+            if seen.first_time(next) && !values[next].is_nan() {
                 open.push(Reverse((Height(level.max(values[next])), next)));
             }
         }
@@ -79,20 +89,41 @@ fn sill(map: &Map, values: &[f64], labels: &[u32], sea: &[usize]) -> Option<f64>
 }
 
 /// The cells that are under water when it stands at `sill` over these.
-fn basin_below(map: &Map, values: &[f64], sea: &[usize], sill: f64) -> Vec<usize> {
-    let mut seen = vec![false; values.len()];
-    sea.iter().for_each(|&cell| seen[cell] = true);
+fn basin_below(map: &Map, values: &[f64], sea: &[usize], sill: f64, seen: &mut Seen) -> Vec<usize> {
+    seen.forget();
+    sea.iter().for_each(|&cell| _ = seen.first_time(cell));
     let mut open = sea.to_vec();
     let mut basin = Vec::new();
     while let Some(cell) = open.pop() {
         basin.push(cell);
         for next in map.touching(cell) {
-            if values[next] < sill && !std::mem::replace(&mut seen[next], true) {
+            if values[next] < sill && seen.first_time(next) {
                 open.push(next);
             }
         }
     }
     basin
+}
+
+/// The cells that a search has met; made once for many searches.
+struct Seen {
+    search: u32,
+    met_in: Vec<u32>,
+}
+
+impl Seen {
+    fn new(cells: usize) -> Self {
+        Self { search: 0, met_in: vec![0; cells] }
+    }
+
+    /// Begins another search.
+    fn forget(&mut self) {
+        self.search += 1;
+    }
+
+    fn first_time(&mut self, cell: usize) -> bool {
+        std::mem::replace(&mut self.met_in[cell], self.search) != self.search
+    }
 }
 
 /// A height in a heap; there are no missing ones.
@@ -359,7 +390,7 @@ pub(super) fn pole_rules(map: &Map, values: &[f64], mask: &Mask) -> Cells {
     rising(cells)
 }
 
-/// For each of these cells the value of the nearest cell (by edges) that `gives`, else `plain`.
+/// For each of these cells the value of the nearest cell that `gives`, by edges through the others of these; else `plain`.
 fn nearest_values(
     map: &Map,
     values: &[f64],
@@ -367,24 +398,19 @@ fn nearest_values(
     gives: impl Fn(usize) -> bool,
     plain: f64,
 ) -> Cells {
-    if wanting.is_empty() {
-        return Vec::new();
-    }
-    let mut value: Vec<Option<f64>> = vec![None; values.len()];
-    let mut open = VecDeque::new();
-    for cell in (0..values.len()).filter(|&cell| gives(cell)) {
-        value[cell] = Some(values[cell]);
-        open.push_back(cell);
-    }
-    while let Some(cell) = open.pop_front() {
-        for next in map.touching(cell) {
+    let at = |cell: usize| wanting.binary_search(&cell).ok();
+    let giver = |&cell: &usize| map.touching(cell).find(|&next| gives(next)).map(|next| values[next]);
+    let mut value: Vec<Option<f64>> = wanting.iter().map(giver).collect();
+    let mut open: VecDeque<usize> = (0..wanting.len()).filter(|&k| value[k].is_some()).collect();
+    while let Some(known) = open.pop_front() {
+        for next in map.touching(wanting[known]).filter_map(at) {
             if value[next].is_none() {
-                value[next] = value[cell];
+                value[next] = value[known];
                 open.push_back(next);
             }
         }
     }
-    wanting.iter().map(|&cell| (cell as u32, value[cell].unwrap_or(plain))).collect()
+    wanting.iter().zip(value).map(|(&cell, value)| (cell as u32, value.unwrap_or(plain))).collect()
 }
 
 /// Smooths the selected cells.

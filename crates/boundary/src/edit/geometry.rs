@@ -216,11 +216,6 @@ impl Map {
         .filter(|point| point.iter().all(|degrees| degrees.is_finite()))
     }
 
-    /// Latitude of a cell's centre, degrees; NaN where it is not known.
-    pub(super) fn latitude(&self, cell: usize) -> f64 {
-        self.lon_lat(cell).map_or(f64::NAN, |[_, lat]| lat)
-    }
-
     /// Longitude and latitude at a column and row between centres, degrees; half a cell beyond the edges at most on curvilinear
     /// grids, where the nearest centre stands for them.
     pub(super) fn at(&self, [column, row]: Point) -> Option<Point> {

@@ -6,7 +6,7 @@
 
 use ndarray::{ArrayView2, aview1};
 
-use super::geometry::{Map, Meaning};
+use super::geometry::{Centres, Map, Meaning};
 use crate::poles::{NORTHERN_LIMIT_DEGREES, SOUTHERN_LIMIT_DEGREES};
 use crate::{components, passages};
 
@@ -120,7 +120,8 @@ impl Maps {
             maps.polar = Polar::of(map);
             maps.pairs = map.joined_pairs();
             maps.follow_coast(map);
-            maps.broken = maps.pole_rules(values);
+            let values = values.as_standard_layout();
+            maps.broken = maps.pole_rules(values.as_slice().unwrap_or_default());
         }
         maps
     }
@@ -159,12 +160,19 @@ impl Maps {
             let cells = (0..marks.len()).filter(|&cell| marks[cell] != self.marks[cell]);
             layers.push((Layer::Passages, cells.map(|cell| cell as u32).collect()));
         }
-        let broken = self.pole_rules(values);
-        coast.extend(broken.iter().filter(|&cell| self.broken.binary_search(cell).is_err()));
-        coast.extend(self.broken.iter().filter(|&cell| broken.binary_search(cell).is_err()));
+        let broken = self.pole_rules(flat);
+        if broken != self.broken {
+            let (mut was, mut is) = (self.broken.iter().peekable(), broken.iter().peekable());
+            while let Some(&&cell) = [was.peek(), is.peek()].into_iter().flatten().min() {
+                let (before, after) = (was.next_if_eq(&&cell), is.next_if_eq(&&cell));
+                if before.is_none() || after.is_none() {
+                    coast.push(cell);
+                }
+            }
+            self.broken = broken;
+        }
         coast.sort_unstable();
         coast.dedup();
-        self.broken = broken;
         layers.push((Layer::Poles, coast));
         layers
             .into_iter()
@@ -263,19 +271,21 @@ impl Maps {
         self.passage_cells = self.marks.iter().filter(|&&mark| mark == 2).count();
 
         let mut seas: Vec<Sea> = Vec::new();
-        for (cell, &label) in self.labels.iter().enumerate() {
-            if label == 0 {
+        let mut cell = 0;
+        for run in self.labels.chunk_by(|one, next| one == next) {
+            let (number, first) = (run[0], cell);
+            cell += run.len();
+            if number == 0 {
                 continue;
             }
-            let number = label as usize;
-            while seas.len() < number {
-                seas.push(Sea { number: seas.len() as u32 + 1, cells: 0, first: cell, main: false });
+            while seas.len() < number as usize {
+                seas.push(Sea { number: seas.len() as u32 + 1, cells: 0, first, main: false });
             }
-            let sea = &mut seas[number - 1];
+            let sea = &mut seas[number as usize - 1];
             if sea.cells == 0 {
-                sea.first = cell;
+                sea.first = first;
             }
-            sea.cells += 1;
+            sea.cells += run.len();
         }
         seas.retain(|sea| sea.cells > 0);
         // `max_by_key` takes the last of equals, so look from the end.
@@ -287,12 +297,11 @@ impl Maps {
     }
 
     /// The cells that break the pole rules.
-    fn pole_rules(&self, values: ArrayView2<f64>) -> Vec<u32> {
+    fn pole_rules(&self, values: &[f64]) -> Vec<u32> {
         let sea = |cell: &u32| self.sea[*cell as usize];
         let mut broken: Vec<u32> = self.polar.southern.iter().filter(|cell| sea(cell)).copied().collect();
         // By value and not by kind: a missing height is neither above 0 nor at most 0.
-        let columns = values.ncols();
-        let value = |cell: &u32| values[[*cell as usize / columns, *cell as usize % columns]];
+        let value = |cell: &u32| values[*cell as usize];
         let northern = &self.polar.northern;
         let positive = northern.iter().filter(|cell| value(cell) > 0.0).count();
         let mostly_positive = 2 * positive > northern.len();
@@ -306,12 +315,22 @@ impl Maps {
 impl Polar {
     fn of(map: &Map) -> Self {
         let mut polar = Self::default();
-        for cell in 0..map.cells() {
-            let lat = map.latitude(cell);
+        let mut add = |cell: usize, lat: f64| {
             if lat < SOUTHERN_LIMIT_DEGREES {
                 polar.southern.push(cell as u32);
             } else if lat > NORTHERN_LIMIT_DEGREES {
                 polar.northern.push(cell as u32);
+            }
+        };
+        match map.centres() {
+            Centres::Unknown => {}
+            Centres::Axes { lat_deg, .. } => {
+                for (row, &lat) in lat_deg.iter().enumerate() {
+                    (0..map.columns()).for_each(|column| add(row * map.columns() + column, lat));
+                }
+            }
+            Centres::Curvilinear(points) => {
+                points.lat_deg.iter().enumerate().for_each(|(cell, &lat)| add(cell, lat));
             }
         }
         polar
