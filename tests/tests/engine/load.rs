@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::{Visitor, planet};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 /// How long a page may still fail once its service is back.
@@ -16,6 +17,16 @@ const PULSE: Duration = Duration::from_millis(100);
 
 /// How long a page may take before it counts as failed.
 const SLOW: Duration = Duration::from_secs(5);
+
+/// The synthetic planet at one degree, whose steps take seconds.
+pub(crate) async fn fine(visitor: &Visitor) -> Result<Vec<u8>> {
+    let workflow = visitor.upload(&planet("raw.nc")?).await?;
+    let grid = json!({"limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "linear"});
+    visitor.ask(workflow, "regrid", grid).await?;
+    visitor.until(workflow, "regrid", "done").await?;
+    let file = visitor.get(&format!("/api/v1/data-files/{workflow}/latest/raw")).await?;
+    Ok(file.bytes().await?.to_vec())
+}
 
 /// One request that failed.
 #[derive(Debug, Clone)]

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::{Deployment, Visitor, planet};
+use end_to_end::deployment::until;
+use end_to_end::{Deployment, Visitor};
 use testkit::tell;
 
-use crate::load::Load;
+use crate::load::{Load, fine};
 
 /// How long a stopped service stays away. An operator's pause is longer; what it takes to come back does not depend on it.
 const PAUSE: Duration = Duration::from_secs(6);
@@ -56,7 +57,7 @@ impl Action {
                 let started = stack.inspect(service, "{{.State.StartedAt}}")?;
                 stack.crash(service)?;
                 let again = format!("{service} is started again after a crash");
-                end_to_end::deployment::until(&again, async || {
+                until(&again, async || {
                     Ok(stack
                         .inspect(service, "{{.State.Running}} {{.State.StartedAt}}")?
                         .strip_prefix("true ")
@@ -95,11 +96,12 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
             stack.up()?;
             stack.until_ready().await?;
             let visitor = Visitor::register(&stack.address(), "darwin").await?;
-            let raw = planet("raw.nc")?;
+            // Fine enough for a step to take its time.
+            let raw = fine(&visitor).await?;
 
             // Everything at once, while a step runs and others wait.
             let asked = ask(&visitor, &raw, 4).await?;
-            visitor.until(asked[0], "routing", "running").await?;
+            at_work(&visitor, &asked).await?;
             let checksums = instance(stack)?;
             stack.compose(&["kill"])?;
             let begun = Instant::now();
@@ -120,7 +122,7 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
             // The broker alone, removed and made anew, with its volume and without it.
             for volume in [true, false] {
                 let asked = ask(&visitor, &raw, 4).await?;
-                visitor.until(asked[0], "routing", "running").await?;
+                at_work(&visitor, &asked).await?;
                 stack.compose(&["rm", "--force", "--stop", "message_broker"])?;
                 // While it is away, too.
                 let later = ask(&visitor, &raw, 1).await?;
@@ -131,6 +133,8 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
                 stack.compose(&["up", "--detach", "--no-deps", "message_broker"])?;
                 all_there(&visitor, &asked).await?;
                 all_there(&visitor, &later).await?;
+                let log = stack.compose(&["logs", "--no-color"])?;
+                ensure!(volume != log.contains("has lost its memory"), "asked for again: {}", !volume);
                 tell(&format!(
                     "broker made anew {} its volume: 5 pipelines done after {:.1} s, lost 0, doubled 0",
                     if volume { "with" } else { "without" },
@@ -142,14 +146,29 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
         .await
 }
 
+/// Uploads a topography `times` times and asks for the routing of each.
 async fn ask(visitor: &Visitor, raw: &[u8], times: usize) -> Result<Vec<i64>> {
     let mut asked = Vec::new();
     for _ in 0..times {
-        let workflow = visitor.upload(raw).await?;
-        visitor.ask_for_routing(workflow).await?;
-        asked.push(workflow);
+        asked.push(visitor.upload(raw).await?);
+    }
+    for workflow in &asked {
+        visitor.ask_for_routing(*workflow).await?;
     }
     Ok(asked)
+}
+
+/// Waits until one of the routings runs while another waits.
+async fn at_work(visitor: &Visitor, asked: &[i64]) -> Result<()> {
+    until("one runs while another waits", async || {
+        let mut states = Vec::new();
+        for workflow in asked {
+            states.push(visitor.steps(*workflow).await?.remove("routing").unwrap_or_default().0);
+        }
+        ensure!(states.iter().any(|state| state != "done"), "all of it was done before anything happened");
+        Ok(states.iter().any(|s| s == "running") && states.iter().any(|s| s == "queued"))
+    })
+    .await
 }
 
 async fn all_there(visitor: &Visitor, asked: &[i64]) -> Result<()> {
