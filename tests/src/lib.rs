@@ -11,6 +11,8 @@ pub mod engine;
 mod form_client;
 mod modeller;
 mod platform;
+mod registry;
+pub mod runbook;
 mod stack;
 pub mod visitor;
 
@@ -20,5 +22,6 @@ pub use deployment::Deployment;
 pub use form_client::{Answer, FormClient};
 pub use modeller::Modeller;
 pub use platform::{Platform, binary, terminate};
+pub use registry::{Door, Registry};
 pub use stack::Stack;
 pub use visitor::Visitor;

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -11,6 +12,9 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::{Value, json};
 
 use crate::{Error, Secret, http};
+
+/// For what ends when it is done: a helper's work, a log that is followed.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// An engine.
 #[derive(Debug, Clone)]
@@ -165,8 +169,9 @@ impl Engine {
     /// The engine refuses.
     pub(crate) async fn restart(&self, container: &Container, grace: u32) -> Result<(), Error> {
         let what = format!("restarting {}", container.name);
-        self.post(&what, &format!("containers/{}/restart?t={grace}", container.id), &json!({})).await?;
-        Ok(())
+        let url = self.url(&format!("containers/{}/restart?t={grace}", container.id))?;
+        let patience = Duration::from_secs(u64::from(grace) + 60);
+        http::send(&what, self.with(self.client.post(url)).timeout(patience)).await.map(drop)
     }
 
     /// Whether there is a volume of this name.
@@ -222,7 +227,8 @@ impl Engine {
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
         let path =
             format!("containers/{}/logs?stdout=1&stderr=1&tail={tail}&follow={follow}{since}", container.id);
-        let response = http::send(&what, self.with(self.client.get(self.url(&path)?))).await?;
+        let request = self.client.get(self.url(&path)?).timeout(AS_LONG_AS_IT_TAKES);
+        let response = http::send(&what, self.with(request)).await?;
         Ok(pieces(what, response))
     }
 
@@ -263,7 +269,8 @@ impl Engine {
 
     async fn run_helper(&self, what: &str, helper: &Container) -> Result<Printed, Error> {
         self.post(what, &format!("containers/{}/start", helper.id), &json!({})).await?;
-        let ended = self.post(what, &format!("containers/{}/wait", helper.id), &json!({})).await?;
+        let wait = self.client.post(self.url(&format!("containers/{}/wait", helper.id))?);
+        let ended = http::send(what, self.with(wait.timeout(AS_LONG_AS_IT_TAKES))).await?;
         let ended = http::json(what, ended).await?;
         let mut printed =
             Printed { status: ended["StatusCode"].as_i64().unwrap_or(-1), ..Default::default() };

@@ -2,6 +2,8 @@
 //!
 //! Only what reads, and what deploys a stack again: stacks are never stopped, migrated or deleted from here.
 
+use std::time::Duration;
+
 use reqwest::header::HeaderValue;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::{Error, Secret, http};
+
+/// Six images are pulled over a slow line, and every service may take its time to stop.
+const DEPLOYMENT: Duration = Duration::from_secs(30 * 60);
 
 /// A Portainer, as the user of a token.
 #[derive(Debug, Clone)]
@@ -208,7 +213,8 @@ impl Portainer {
     }
 
     async fn put(&self, path: &str, body: &Value) -> Result<(), Error> {
-        let request = authorized(self.client.put(self.url(path)?), &self.token).json(body);
+        let request =
+            authorized(self.client.put(self.url(path)?), &self.token).json(body).timeout(DEPLOYMENT);
         http::send("redeploying the stack", request).await.map(drop)
     }
 }

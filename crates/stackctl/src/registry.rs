@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use reqwest::header::{ACCEPT, HeaderMap, LINK, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use tokio::sync::OnceCell;
 
 use crate::{Error, Secret, http};
 
@@ -37,7 +38,7 @@ pub(crate) struct Credentials {
 #[derive(Debug)]
 pub(crate) struct Registry {
     client: Client,
-    api: Url,
+    api: OnceCell<Url>,
     place: Place,
     credentials: Option<Credentials>,
     /// What opened a repository.
@@ -113,14 +114,9 @@ enum Challenge {
 }
 
 impl Registry {
-    /// A registry, asked over TLS, or in plain HTTP on this machine where it does not speak TLS.
-    ///
-    /// # Errors
-    /// The place is no host.
-    pub(crate) fn new(client: Client, place: Place, credentials: Option<Credentials>) -> Result<Self, Error> {
-        let host = if place.host == HUB { HUB_API } else { &place.host };
-        let api = http::address("the registry", &format!("https://{host}/"))?;
-        Ok(Self { client, api, place, credentials, known: Mutex::default() })
+    /// A registry, with the credentials that there are for it.
+    pub(crate) fn new(client: Client, place: Place, credentials: Option<Credentials>) -> Self {
+        Self { client, api: OnceCell::new(), place, credentials, known: Mutex::default() }
     }
 
     /// The place, as in an image's name.
@@ -135,7 +131,7 @@ impl Registry {
     pub(crate) async fn tags(&self, image: &str) -> Result<Vec<String>, Error> {
         let repository = self.place.repository(image);
         let what = format!("the tags of {image} at {}", self.place);
-        let mut next = self.url(&format!("v2/{repository}/tags/list?n=1000"))?;
+        let mut next = self.url(&format!("v2/{repository}/tags/list?n=1000")).await?;
         let mut tags = Vec::new();
         for _ in 0..PAGES {
             let Some(response) = self.ask(&what, Method::GET, &next, &repository).await? else {
@@ -150,7 +146,7 @@ impl Registry {
             match link {
                 None => return Ok(tags),
                 // Elsewhere would be sent the token of here.
-                Some(url) if url.origin() == self.api.origin() => next = url,
+                Some(url) if url.origin() == next.origin() => next = url,
                 Some(_) => return Err(Error::answer(&what, "the next page lies on another host")),
             }
         }
@@ -164,7 +160,7 @@ impl Registry {
     pub(crate) async fn digest(&self, image: &str, tag: &str) -> Result<Option<String>, Error> {
         let repository = self.place.repository(image);
         let what = format!("{image}:{tag} at {}", self.place);
-        let url = self.url(&format!("v2/{repository}/manifests/{tag}"))?;
+        let url = self.url(&format!("v2/{repository}/manifests/{tag}")).await?;
         let Some(response) = self.ask(&what, Method::HEAD, &url, &repository).await? else {
             return Ok(None);
         };
@@ -175,8 +171,32 @@ impl Registry {
         }
     }
 
-    fn url(&self, path: &str) -> Result<Url, Error> {
-        self.api.join(path).map_err(|error| Error::answer(path, error.to_string()))
+    /// Where its API is: over TLS, but one on this machine that does not speak TLS is asked in plain HTTP, as an engine does.
+    async fn api(&self) -> Result<&Url, Error> {
+        self.api
+            .get_or_try_init(async || {
+                let host = if self.place.host == HUB { HUB_API } else { &self.place.host };
+                let over_tls = http::address("the registry", &format!("https://{host}/"))?;
+                let is_here = matches!(over_tls.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+                if is_here && self.client.get(over_tls.clone()).send().await.is_err() {
+                    let plain = http::address("the registry", &format!("http://{host}/"))?;
+                    if self
+                        .client
+                        .get(plain.clone())
+                        .send()
+                        .await
+                        .is_ok_and(|it| it.status() != StatusCode::BAD_REQUEST)
+                    {
+                        return Ok(plain);
+                    }
+                }
+                Ok(over_tls)
+            })
+            .await
+    }
+
+    async fn url(&self, path: &str) -> Result<Url, Error> {
+        self.api().await?.join(path).map_err(|error| Error::answer(path, error.to_string()))
     }
 
     /// Asks as the registry wants to be asked; `None` when there is no such thing.

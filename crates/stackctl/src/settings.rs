@@ -96,7 +96,7 @@ impl Settings<'_> {
     pub(crate) fn registry(&self, place: &str) -> Result<Registry, Error> {
         let place = Place::parse(place)?;
         let credentials = self.credentials(&place.host)?;
-        Registry::new(http::build(self.client()?)?, place, credentials)
+        Ok(Registry::new(http::build(self.client()?)?, place, credentials))
     }
 
     fn credentials(&self, host: &str) -> Result<Option<Credentials>, Error> {

@@ -147,7 +147,7 @@ pub(crate) async fn rollback(settings: &Settings<'_>, deploy: &Deploy) -> Result
     } else {
         let running = running(&known.engine, &known.stack.name).await?;
         let found = holdings(&registry, &running, HORIZON).await?;
-        // In the middle of a round of Watchtower two sets run: the older one is meant by "what was".
+        // In the middle of a round of Watchtower two sets run: back means behind the newer one.
         let set = found.sets.iter().find(|set| !set.running.is_empty());
         set.map(|set| set.tag.clone()).ok_or_else(|| {
             Error::Refused(format!(

@@ -61,12 +61,7 @@ pub(crate) async fn status(settings: &Settings<'_>) -> Result<Answer, Error> {
     let rows = join_all(shown.map(|container| look(&engine, container))).await;
     let rows = rows.into_iter().collect::<Result<Vec<Row>, Error>>()?;
     let problems = problems(&rows);
-    let versions: BTreeSet<String> = rows
-        .iter()
-        .filter(|row| row.service != BROKER)
-        .filter_map(|row| Some(format!("{} {}", row.version.as_deref()?, short(row.revision.as_deref()))))
-        .map(|version| version.trim().to_owned())
-        .collect();
+    let versions = versions(&rows);
     // Everybody counts the same queues; whoever has the store knows more.
     let gauges =
         rows.iter().map(|row| &row.gauges).max_by_key(|gauges| gauges.len()).cloned().unwrap_or_default();
@@ -109,6 +104,19 @@ pub(crate) async fn status(settings: &Settings<'_>) -> Result<Answer, Error> {
     }
     let json = json!({ "services": rows, "gauges": gauges, "versions": versions, "problems": problems });
     Ok(Answer { text: text.trim_end().to_owned(), json, well: problems.is_empty() })
+}
+
+/// The versions of ours that run, each with its commit where that is known.
+fn versions(rows: &[Row]) -> BTreeSet<String> {
+    let ours = rows.iter().filter(|row| row.service != BROKER && row.state == "running");
+    let told: BTreeSet<(&str, Option<&str>)> =
+        ours.filter_map(|row| Some((row.version.as_deref()?, row.revision.as_deref()))).collect();
+    // Whoever does not know its commit is taken for one of those that do.
+    let known = |version: &str| told.iter().any(|(other, revision)| *other == version && revision.is_some());
+    told.iter()
+        .filter(|(version, revision)| revision.is_some() || !known(version))
+        .map(|(version, revision)| format!("{version} {}", short(*revision)).trim().to_owned())
+        .collect()
 }
 
 fn short(revision: Option<&str>) -> String {
@@ -159,7 +167,8 @@ async fn look(engine: &Engine, container: &Container) -> Result<Row, Error> {
         return Ok(row);
     }
     let command = ["timeout", "15", "bash", "-c", ASK, "ask", "/version", "/readyz", "/metrics"];
-    let printed = engine.exec(container, &command).await?;
+    // A container that is just going down is told of as such, beside the others.
+    let printed = engine.exec(container, &command).await.unwrap_or_default();
     let mut answers =
         printed.out.split('\u{1e}').map(|answer| answer.split_once("\r\n\r\n").unwrap_or_default().1);
     let (version, ready) = (answers.next().unwrap_or_default(), answers.next().unwrap_or_default());
