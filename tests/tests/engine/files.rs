@@ -105,6 +105,137 @@ fn registry_and_tag_are_chosen_for_the_whole_stack() -> Result<()> {
     Ok(())
 }
 
+/// The stack for a swarm, as `docker stack deploy` understands it; where only compose is there, as that does.
+fn swarm(variables: &[(&str, &str)]) -> Result<Option<Value>> {
+    let file = root().join("deploy/docker-stack.yaml");
+    let mut command = Command::new("docker");
+    command.args(["stack", "config", "-c"]).arg(&file).env_clear();
+    // Asks no engine; the client wants a home.
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", "/tmp");
+    command.envs(variables.iter().copied());
+    match command.output() {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8(output.stdout)?;
+            Ok(Some(serde_norway::from_str(&text).context("the swarm's stack resolved")?))
+        }
+        // Clients before 25 do not know `config`.
+        Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("unknown command") => {
+            bail!("{}", String::from_utf8_lossy(&output.stderr))
+        }
+        _ => resolved(&["deploy/docker-stack.yaml"], variables),
+    }
+}
+
+#[test]
+fn the_swarm_runs_the_same_images_on_engines_of_its_own() -> Result<()> {
+    let chosen = [("REGISTRY", "registry.osupytheas.fr:443"), ("STACK_TAG", "20261124T020000Z")];
+    let (Some(plain), Some(tagged)) = (swarm(&[])?, swarm(&chosen)?) else { return Ok(()) };
+    let services = plain["services"].as_object().context("services")?;
+    let mut wanted: Vec<&str> = SERVICES.into_iter().chain(["nginx"]).collect();
+    wanted.sort_unstable();
+    let mut names: Vec<&str> = services.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    ensure!(names == wanted, "{names:?}: broker and database are not part of it");
+    for (name, service) in services {
+        ensure!(
+            service["image"] == format!("ceregecl/netcdf_editor_{name}:latest"),
+            "{name}: {}",
+            service["image"]
+        );
+        let image = format!("registry.osupytheas.fr:443/netcdf_editor_{name}:20261124T020000Z");
+        ensure!(tagged["services"][name]["image"] == image, "{name}: {}", tagged["services"][name]["image"]);
+        for key in
+            ["build", "env_file", "depends_on", "links", "container_name", "privileged", "network_mode"]
+        {
+            ensure!(service.get(key).is_none_or(Value::is_null), "{name} has {key}");
+        }
+        ensure!(service["read_only"] == true && service["cap_drop"] == serde_json::json!(["ALL"]), "{name}");
+        ensure!(service["logging"]["options"]["max-size"].is_string(), "{name}: its log grows without end");
+        let update = &service["deploy"]["update_config"];
+        let order = if name.ends_with("_worker") { "stop-first" } else { "start-first" };
+        ensure!(update["order"] == order && update["failure_action"] == "rollback", "{name}: {update}");
+        ensure!(service["deploy"]["resources"]["limits"]["memory"].is_string(), "{name} has no limit");
+        // Who writes into the instance writes into the database of all machines too.
+        let mounts = !service["volumes"].as_array().is_none_or(Vec::is_empty);
+        let has_database = service["environment"].to_string().contains("postgres://");
+        ensure!(mounts == has_database, "{name} has a volume or PostgreSQL, not both");
+    }
+    Ok(())
+}
+
+#[test]
+fn portainers_templates_ask_for_variables_of_the_stack_file() -> Result<()> {
+    let templates: Value = serde_json::from_str(&read("deploy/portainer/templates.json")?)?;
+    ensure!(templates["version"] == "3", "{}", templates["version"]);
+    let templates = templates["templates"].as_array().context("templates")?;
+    ensure!(templates.len() == 2, "one for each registry");
+    let mut registries = Vec::new();
+    for template in templates {
+        // Type 3 is a compose stack; these are what Portainer demands of one.
+        ensure!(template["type"] == 3 && template["name"] == "climsim", "{template}");
+        for key in ["title", "description", "note", "platform"] {
+            ensure!(template[key].as_str().is_some_and(|text| !text.is_empty()), "no {key}");
+        }
+        let file = template["repository"]["stackfile"].as_str().context("a stack file")?;
+        let text = read(file)?;
+        for variable in template["env"].as_array().context("variables")? {
+            let name = variable["name"].as_str().context("a name")?;
+            ensure!(text.contains(&format!("${{{name}:-")), "{file} has no {name}");
+            ensure!(variable["label"].is_string() && variable["default"].is_string(), "{variable}");
+            if name == "REGISTRY" {
+                registries.push(variable["default"].as_str().unwrap_or_default().to_owned());
+            } else {
+                let other = &templates[0]["env"];
+                ensure!(other.as_array().context("variables")?.contains(variable), "they differ in {name}");
+                let written =
+                    text.split_once(&format!("${{{name}:-")).and_then(|(_, rest)| rest.split_once('}'));
+                let default = written.map(|(default, _)| default).unwrap_or_default();
+                ensure!(variable["default"] == default, "{name} is {default} in {file}");
+            }
+        }
+    }
+    ensure!(registries == ["ceregecl", "registry.osupytheas.fr:443"], "{registries:?}");
+    Ok(())
+}
+
+#[test]
+fn watchtower_follows_this_stack_only_and_waits_for_it() -> Result<()> {
+    let stack = ["deploy/docker-compose.yaml"];
+    let (Some(tower), Some(stack)) =
+        (resolved(&["watchtower/docker-compose.yaml"], &[])?, resolved(&stack, &[])?)
+    else {
+        return Ok(());
+    };
+    let tower = &tower["services"]["watchtower"];
+    ensure!(
+        tower["image"].as_str().is_some_and(|image| image.starts_with("nickfedor/watchtower:")),
+        "{tower}"
+    );
+    let set = &tower["environment"];
+    for (name, value) in [
+        ("WATCHTOWER_LABEL_ENABLE", "true"),
+        ("WATCHTOWER_SCOPE", "climsim"),
+        ("WATCHTOWER_POLL_INTERVAL", "300"),
+        ("WATCHTOWER_LIFECYCLE_HOOKS", "true"),
+        ("WATCHTOWER_CLEANUP", "true"),
+        // Not served unless it is asked for.
+        ("WATCHTOWER_HTTP_API_ENDPOINTS", ""),
+    ] {
+        ensure!(set[name] == value, "{name}: {}", set[name]);
+    }
+    let seconds = |value: &Value| value.as_str().and_then(|text| text.strip_suffix('s')?.parse::<u32>().ok());
+    let patience = seconds(&set["WATCHTOWER_TIMEOUT"]).context("a time-out")?;
+    for name in SERVICES {
+        let service = &stack["services"][name];
+        let grace = seconds(&service["stop_grace_period"]).context("a grace period")?;
+        ensure!(patience > grace, "{name} may take {grace} s to stop, Watchtower waits {patience} s");
+        let label = |key: &str| service["labels"][format!("com.centurylinklabs.watchtower.{key}")].clone();
+        ensure!(label("scope") == "climsim" && label("enable") == "true", "{name}");
+        ensure!(label("lifecycle.pre-update") == "/service pre-update", "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn both_ways_to_an_image_end_the_same() -> Result<()> {
     let end = |path: &str| -> Result<String> {
