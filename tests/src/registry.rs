@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use reqwest::{Client, Method, Response};
+use reqwest_tls::{Client, Method, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -56,7 +56,6 @@ impl Registry {
             testkit::skipped("no docker-registry", "scripts/install test brings it");
             return Ok(None);
         }
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::Builder::new().prefix("climsim-registry-").tempdir()?;
         let [port] = testkit::free_ports()?;
         let mut authority = CertificateParams::new(Vec::new())?;
@@ -69,8 +68,8 @@ impl Registry {
         fs::write(folder.path().join("tls.pem"), own.pem())?;
         fs::write(folder.path().join("tls.key"), key.serialize_pem())?;
         fs::write(folder.path().join("htpasswd"), format!("{}:{}\n", Self::USER, Self::HASH))?;
-        let trusted = reqwest::Certificate::from_pem(authority.pem().as_bytes())?;
-        let client = Client::builder().tls_certs_only([trusted]).build()?;
+        let trusted = reqwest_tls::Certificate::from_pem(authority.pem().as_bytes())?;
+        let client = Client::builder().add_root_certificate(trusted).build()?;
         let mut registry = Self { child: None, port, client, folder };
         registry.change(&Door::Open).await?;
         Ok(Some(registry))
@@ -153,7 +152,7 @@ impl Registry {
         let started = self.send(Method::POST, &format!("v2/{image}/blobs/uploads/"), "", Vec::new()).await?;
         let location =
             started.headers().get("location").context("no place to upload to")?.to_str()?.to_owned();
-        let mut url: reqwest::Url = self.url("")?.join(&location)?;
+        let mut url: reqwest_tls::Url = self.url("")?.join(&location)?;
         url.query_pairs_mut().append_pair("digest", &digest);
         let length = configuration.len();
         let sent = self.client.put(url).body(configuration).send().await?;
@@ -172,7 +171,7 @@ impl Registry {
         Ok(digest.to_str()?.to_owned())
     }
 
-    fn url(&self, path: &str) -> Result<reqwest::Url> {
+    fn url(&self, path: &str) -> Result<reqwest_tls::Url> {
         Ok(format!("https://{}/{path}", self.place()).parse()?)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest_tls::{Client, RequestBuilder, Response, Url};
 use serde_json::{Value, json};
 
 use crate::{Error, Secret, http};
@@ -94,7 +94,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Usage`] for another kind of address.
-    pub(crate) fn direct(builder: reqwest::ClientBuilder, address: &str) -> Result<Self, Error> {
+    pub(crate) fn direct(builder: reqwest_tls::ClientBuilder, address: &str) -> Result<Self, Error> {
         let (client, base) = match address.strip_prefix("unix://") {
             Some(path) => {
                 let client = http::build(builder.unix_socket(PathBuf::from(path)))?;
@@ -328,7 +328,7 @@ fn container(one: &Value, stack: &str) -> Option<Container> {
 fn pieces(what: String, response: Response) -> Pieces {
     struct State {
         what: String,
-        body: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+        body: Pin<Box<dyn Stream<Item = reqwest_tls::Result<Bytes>> + Send>>,
         held: BytesMut,
     }
     let state = State { what, body: Box::pin(response.bytes_stream()), held: BytesMut::new() };

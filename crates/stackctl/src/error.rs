@@ -18,7 +18,7 @@ pub enum Error {
         what: String,
         /// Why not.
         #[source]
-        source: reqwest::Error,
+        source: reqwest_tls::Error,
     },
     /// The answer is an error.
     #[error("{what}: answered {status}{}", if detail.is_empty() { String::new() } else { format!(" ({detail})") })]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, Url};
+use reqwest_tls::{Certificate, Client, ClientBuilder, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use crate::Error;
@@ -20,8 +20,6 @@ const DETAIL: usize = 300;
 /// # Errors
 /// A file that cannot be read or holds no certificate.
 pub(crate) fn client(ca: Option<&Path>) -> Result<ClientBuilder, Error> {
-    // Set once per process; another call finds it set, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .user_agent(concat!("stackctl/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_PATIENCE)
@@ -37,7 +35,9 @@ pub(crate) fn client(ca: Option<&Path>) -> Result<ClientBuilder, Error> {
             let problem = format!("{} holds no certificate in PEM", path.display());
             return Err(Error::Usage(problem));
         }
-        builder = builder.tls_certs_merge(certificates);
+        for certificate in certificates {
+            builder = builder.add_root_certificate(certificate);
+        }
     }
     Ok(builder)
 }

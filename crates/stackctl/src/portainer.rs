@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest_tls::header::HeaderValue;
+use reqwest_tls::{Client, RequestBuilder, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

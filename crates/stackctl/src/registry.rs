@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::header::{ACCEPT, HeaderMap, LINK, WWW_AUTHENTICATE};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest_tls::header::{ACCEPT, HeaderMap, LINK, WWW_AUTHENTICATE};
+use reqwest_tls::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use crate::{Error, Secret, http};
@@ -331,7 +331,7 @@ fn parameters_of(text: &str) -> HashMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use reqwest_tls::header::HeaderValue;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::ClientBuilder;
+use reqwest_tls::ClientBuilder;
 use serde_json::Value;
 
 use crate::arguments::Peers;

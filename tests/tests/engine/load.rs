@@ -21,7 +21,8 @@ const SLOW: Duration = Duration::from_secs(5);
 /// The synthetic planet at one degree, whose steps take seconds.
 pub(crate) async fn fine(visitor: &Visitor) -> Result<Vec<u8>> {
     let workflow = visitor.upload(&planet("raw.nc")?).await?;
-    let grid = json!({"limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "linear"});
+    let grid =
+        json!({"limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "linear"});
     visitor.ask(workflow, "regrid", grid).await?;
     visitor.until(workflow, "regrid", "done").await?;
     let file = visitor.get(&format!("/api/v1/data-files/{workflow}/latest/raw")).await?;

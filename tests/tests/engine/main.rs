@@ -7,4 +7,5 @@ mod load;
 mod pipeline;
 mod redeploy;
 mod restarts;
+mod runbook;
 mod workflows;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest_tls::StatusCode;
 use serde_json::{Value, json};
 
 use crate::arguments::Peers;
