@@ -8,7 +8,7 @@ use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
 use dataset::Header;
 use grid::OceanGrid;
 use serde_json::{Map, Value, json};
-use store::{DataFile, Edit, Finding, Reach, Request, RunId, Severity, Store};
+use store::{DataFile, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
 use web::upload::Upload;
 use web::{
     Category, Choice, Code, Error, Fields, Owned, Page, Site, Submitted, block, local_path, see_other,
