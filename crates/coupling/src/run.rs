@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::ocean::Ocean;
 use crate::outlines::Outlines;
 use crate::runoff::Runoff;
-use crate::{Error, InlandRunoff, Options};
+use crate::{Error, InlandRunoff, Mode, Options};
 
 /// The stages of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,10 +143,12 @@ fn doubts(ocean: &Ocean, figures: &Figures, options: &Options) -> Vec<Finding> {
     }
     let enclosed = ocean.enclosed_sea_cells();
     if enclosed > 0 {
-        let calving = match options.calving_nomed {
-            true => "they receive calving as the open sea does (l_calving_nomed = n leaves them out)",
-            false if options.mode == crate::Mode::Corrected => "they receive no calving",
-            false => "they receive calving as the open sea does",
+        let calving = match (options.mode, options.calving_nomed) {
+            (Mode::Legacy, _) => "they receive calving as the open sea does",
+            (Mode::Corrected, true) => {
+                "they receive calving as the open sea does (l_calving_nomed = n leaves them out)"
+            }
+            (Mode::Corrected, false) => "they receive no calving",
         };
         findings.push(Finding::note(
             "enclosed-seas",
@@ -198,7 +200,7 @@ fn doubts(ocean: &Ocean, figures: &Figures, options: &Options) -> Vec<Finding> {
         findings.push(Finding::note(
             "calving-outside-bands",
             format!(
-                "{outside} of {} rows of the atmosphere lie in no band of latitude (ylimits): their ice is lost.",
+                "In no band of latitude (ylimits): {outside} of {} rows of the atmosphere, whose ice is lost.",
                 figures.atmosphere.rows
             ),
         ));
