@@ -20,7 +20,8 @@ const NGINX: &str = "/usr/sbin/nginx";
 const NGINX_KEEPER: &str = r#""$0" "$@" & nginx=$!; cat >/dev/null; kill "$nginx"; wait "$nginx""#;
 
 /// The services that make up the stack, in the order in which they are started.
-const SERVICES: [&str; 4] = ["flask_app", "message_dispatcher", "python_worker", "python_worker"];
+const SERVICES: [&str; 5] =
+    ["flask_app", "panel_app", "message_dispatcher", "python_worker", "python_worker"];
 
 /// The running stack; killed and removed when dropped, unless it is kept.
 pub struct Stack {
@@ -34,7 +35,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts web, dispatcher and two workers on the given vhost of RabbitMQ, all at once, and waits until pages come
+    /// Starts web, editor, dispatcher and two workers on the given vhost of RabbitMQ, all at once, and waits until pages come
     /// through nginx. `None` (said aloud) where PostgreSQL or nginx is not installed.
     ///
     /// # Errors
@@ -46,8 +47,8 @@ impl Stack {
         }
         let Some(database) = PostgresDatabase::create() else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("climsim-stack-").tempdir()?;
-        let [web, entry] = free_ports()?;
-        let nginx = nginx(&folder.path().join("nginx"), entry, web)?;
+        let [web, panel, entry] = free_ports()?;
+        let nginx = nginx(&folder.path().join("nginx"), entry, web, panel)?;
         let mut stack = Self {
             services: Vec::new(),
             nginx,
@@ -58,7 +59,7 @@ impl Stack {
             folder: Some(folder),
         };
         for (number, service) in SERVICES.into_iter().enumerate() {
-            stack.spawn(service, &format!("{service}-{number}"), web)?;
+            stack.spawn(service, &format!("{service}-{number}"), web, panel)?;
         }
         match stack.answers().await {
             Ok(()) => Ok(Some(stack)),
@@ -66,7 +67,7 @@ impl Stack {
         }
     }
 
-    fn spawn(&mut self, service: &str, name: &str, web: u16) -> Result<()> {
+    fn spawn(&mut self, service: &str, name: &str, web: u16, panel: u16) -> Result<()> {
         let log = File::create(self.folder().join(format!("{name}.log")))?;
         let child = Command::new(binary(service))
             .env_clear()
@@ -75,6 +76,8 @@ impl Stack {
             .env("INSTANCE_PATH", self.folder().join("instance"))
             .env("FLASK_RUN_HOST", "127.0.0.1")
             .env("FLASK_RUN_PORT", web.to_string())
+            .env("PANEL_RUN_HOST", "127.0.0.1")
+            .env("PANEL_RUN_PORT", panel.to_string())
             .env("HEALTH_PORT", "0")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -163,15 +166,14 @@ impl Stack {
 }
 
 /// nginx with the configuration that is shipped, filled in for this machine.
-fn nginx(folder: &Path, entry: u16, web: u16) -> Result<Child> {
+fn nginx(folder: &Path, entry: u16, web: u16, panel: u16) -> Result<Child> {
     fs::create_dir_all(folder)?;
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nginx/templates/default.conf.template");
     let site = fs::read_to_string(&template)
         .with_context(|| format!("reading {}", template.display()))?
         .replace("${NGINX_LISTEN}", &format!("127.0.0.1:{entry}"))
         .replace("${FLASK_APP}", &format!("127.0.0.1:{web}"))
-        // Nobody listens: the editor is not part of this stack.
-        .replace("${PANEL_APP}", "127.0.0.1:1")
+        .replace("${PANEL_APP}", &format!("127.0.0.1:{panel}"))
         // Never asked: the services are named by address here.
         .replace("${NGINX_RESOLVER}", "127.0.0.1")
         .replace("${UPLOAD_LIMIT_MB}", "2000")

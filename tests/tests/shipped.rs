@@ -31,6 +31,8 @@ impl Service {
             .env("INSTANCE_PATH", self.instance.path())
             .env("FLASK_RUN_HOST", "127.0.0.1")
             .env("FLASK_RUN_PORT", web.to_string())
+            .env("PANEL_RUN_HOST", "127.0.0.1")
+            .env("PANEL_RUN_PORT", web.to_string())
             .env("HEALTH_HOST", "127.0.0.1")
             .env("HEALTH_PORT", health.to_string())
             .stdin(Stdio::null());
@@ -54,7 +56,7 @@ impl Drop for Running {
 
 #[test]
 fn a_service_says_how_it_is_and_ends_when_it_is_told_to() -> Result<()> {
-    for name in ["flask_app", "message_dispatcher", "python_worker", "mosaic_worker"] {
+    for name in ["flask_app", "panel_app", "message_dispatcher", "python_worker", "mosaic_worker"] {
         let service = Service::new(name)?;
         let early = service.ask("healthcheck")?;
         ensure!(early.status.code() == Some(1), "{name}, not started: {early:?}");

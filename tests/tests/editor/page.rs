@@ -118,7 +118,7 @@ impl Page<'_> {
     }
 
     pub(crate) async fn tool(&self, name: &str) -> Result<()> {
-        self.browser.click(&format!("[data-tool={name}]")).await
+        self.browser.click(&format!("button[data-tool={name}]")).await
     }
 
     pub(crate) async fn panel(&self, name: &str) -> Result<()> {

@@ -30,13 +30,10 @@ async fn killed_in_between_the_editor_resumes_with_everything() -> Result<()> {
 
     // And from nothing: another browser, which has only the address.
     let other = Browser::start(1400, 1000).await?;
-    for cookie in bench.browser.client().get_all_cookies().await? {
-        if other.client().current_url().await?.host().is_none() {
-            other.open(&format!("{}/about", bench.platform.address())).await?;
-        }
-        other.client().add_cookie(cookie).await?;
-    }
     other.open(&bench.address("internal_oceans", "")).await?;
+    other.type_into("#username", "wegener").await?;
+    other.type_into("#password", "continents drift").await?;
+    other.click("main form button.primary").await?;
     let elsewhere = Page { browser: &other };
     elsewhere.drawn().await?;
     elsewhere.actions(2).await?;

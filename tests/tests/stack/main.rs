@@ -250,6 +250,14 @@ async fn d15_d19_a_stranger_joins_the_bus_and_garbage_does_no_harm() -> Result<(
         // The same, asked for by our own page.
         modeller.ask(id, "sub_basins").await?;
         modeller.sees("subbasins", "done").await?;
+        // Through nginx, which takes the beginning of its addresses away, the editor answers too.
+        let editor = client.get(format!("{site}/panel/sub_basins?id={id}")).send().await?;
+        ensure!(editor.status().is_success(), "the editor answers {}", editor.status());
+        let page = editor.text().await?;
+        ensure!(page.contains("/panel/sub_basins/ws?id="), "no way to the socket:\n{page}");
+        let style = page.split('"').find(|part| part.ends_with("/climsim.css")).context("a style sheet")?;
+        let style = client.get(format!("{site}{style}")).send().await?;
+        ensure!(style.status().is_success(), "a file of the editor: {}", style.status());
         let rerun = mosaic.receive().await?;
         ensure!(rerun.json()? == json!({"id": id, "invalidated": "yes"}), "after the sub-basins: {rerun:?}");
         modeller.ask(id, "calculate_weights").await?;

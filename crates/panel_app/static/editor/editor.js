@@ -26,11 +26,8 @@ import { Shapes } from './shapes.js';
 import { BoxTool, CellTool, LassoTool, MoveTool } from './tools.js';
 import { Windows } from './windows.js';
 
-/** Selections of more cells than this are drawn by their outline only, on maps of more cells than this. */
-const TINTED = 12_000_000;
-
 /** What the counts are of, in words. */
-export const COUNTED = {
+const COUNTED = {
   oceans: { one: 'internal sea', several: 'internal seas', none: 'No internal seas' },
   passages: { one: 'narrow passage', several: 'narrow passages', none: 'No narrow passages' },
   poles: { one: 'cell to correct', several: 'cells to correct', none: 'Poles are right' },
@@ -88,6 +85,9 @@ class Editor extends EventTarget {
   get large() { return [...this.maps.values(), ...this.#own.values()].find((m) => m.pane.large)?.pane; }
   get online() { return this.link.state === 'open'; }
   get writable() { return Boolean(this.about?.writable) && this.online && !this.closed; }
+  /** What was done to the map, without what was done to the list. */
+  get changes() { return [...this.actions.values()].filter((item) => item.action); }
+  get active() { return this.changes.filter((item) => item.status === 'active').length; }
   get hasSea() { return this.about?.meaning !== 'plain'; }
   get units() {
     const units = this.variable?.units;
@@ -212,11 +212,10 @@ class Editor extends EventTarget {
     const { about } = this;
     this.actions.clear();
     this.at = this.variable.dimensions.map(() => 0);
-    this.tint = about.rows * about.columns <= TINTED ? new Uint8Array(about.rows * about.columns) : null;
+    this.tint = about.writable ? new Uint8Array(about.rows * about.columns) : null;
     this.tinted = 0;
     this.selection = this.selected = null;
-    this.meshes = [];
-    for (const { pane } of this.#all()) pane.element.remove();
+    for (const { pane, choice } of this.#all()) { pane.element.remove(); choice.remove(); }
     this.maps.clear();
     this.#own.clear();
     for (const { map, title, style } of about.maps) {
@@ -320,7 +319,8 @@ class Editor extends EventTarget {
     for (const { pane } of this.maps.values()) pane.redraw();
     if (this.selection && header.maps.length) this.#reselect();
     for (const panel of this.panels) panel.changed?.(header);
-    requestAnimationFrame(() => this.#done());
+    // A window that nobody sees has no frames.
+    if (document.hidden) this.#done(); else requestAnimationFrame(() => this.#done());
   }
 
   /** All maps show the present state: said to whoever measures or tests. */
@@ -362,13 +362,13 @@ class Editor extends EventTarget {
     d.undo.disabled = !can || !this.can_undo;
     d.redo.disabled = !can || !this.can_redo;
     d.save.disabled = !can;
-    this.root.dataset.actions = [...this.actions.values()].filter((a) => a.status === 'active').length;
+    this.root.dataset.actions = this.active;
     for (const panel of this.panels) panel.enable?.(can);
     this.#showStatus();
   }
 
   #showStatus() {
-    const d = this.dom, n = [...this.actions.values()].filter((a) => a.status === 'active').length;
+    const d = this.dom, n = this.active;
     if (!this.about) return;
     const others = this.connections > 1 ? `, open in ${count(this.connections, 'window')}` : '';
     d.status.textContent = this.link.unconfirmed ? `Storing ${count(this.link.unconfirmed, 'change')} …` : n ? `${count(n, 'change')} kept in the draft${others}` : `No changes yet${others}`;
@@ -452,7 +452,7 @@ class Editor extends EventTarget {
     const bad = list.filter((item) => item.fits !== 'yes');
     const dialog = make('dialog', { class: 'sheet', 'aria-label': title });
     dialog.append(make('h2', {}, title), make('p', {}, bad.length ? `${list.length - bad.length} of ${count(list.length, 'action')} fit as they are.` : `All ${count(list.length, 'action')} fit.`),
-      bad.length ? make('ul', { class: 'report' }, ...bad.map((item) => make('li', { class: item.fits }, make('strong', {}, item.label), make('span', {}, item.message ?? '')))) : null ?? '',
+      bad.length ? make('ul', { class: 'report' }, ...bad.map((item) => make('li', { class: item.fits }, make('strong', {}, item.label), make('span', {}, item.message ?? '')))) : '',
       make('div', { class: 'actions end' }, make('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, 'Close')));
     dialog.addEventListener('close', () => dialog.remove());
     document.body.append(dialog);
@@ -504,7 +504,7 @@ class Editor extends EventTarget {
 
   /** Combines a shape with the selection; null clears it. */
   select(shape, mode = this.mode) {
-    if (!this.about) return;
+    if (!this.about?.writable) return;
     this.selection = shape ? this.shapes.combine(this.selection, shape, mode) : null;
     this.focused = null;
     this.#reselect();

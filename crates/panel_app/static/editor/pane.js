@@ -292,8 +292,6 @@ export class Pane extends EventTarget {
     this.#drawMarks(context);
     if (this.sharesGrid) {
       editor.tool.draw?.(context, this);
-      // Of a huge map the cells cannot be shaded, only their bounds drawn.
-      if (!editor.tint && editor.selected?.bounds) this.#ring(context, editor.selected.bounds);
       if (editor.focused) this.#ring(context, editor.focused);
       if (editor.hovered) this.#cursor(context, editor.hovered, editor.hovered.pane === this);
     }

@@ -46,7 +46,7 @@ export class HistoryPanel {
   #show() {
     const { editor } = this;
     if (this.element.hidden || !editor.about) return;
-    const actions = [...editor.actions.values()].sort((a, b) => b.number - a.number);
+    const actions = editor.changes.sort((a, b) => b.number - a.number);
     this.picture = null;
     this.list.replaceChildren(...actions.map((action) => this.#row(action)));
     if (!actions.length) this.list.append(make('li', { class: 'quiet' }, 'Nothing has been changed yet.'));

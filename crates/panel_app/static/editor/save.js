@@ -23,7 +23,7 @@ export class SaveDialog {
   open() {
     const { editor, dom: d } = this;
     if (this.element.open) return;
-    const n = [...editor.actions.values()].filter((action) => action.status === 'active').length;
+    const n = editor.active;
     const step = editor.config.step;
     d.summary.textContent = `${n ? count(n, 'change') : 'No changes'} on revision ${editor.about.revision}. ${step ? 'The step is then done, and what depends on it is computed again.' : 'The stored revisions stay as they are.'}`;
     d.error.hidden = true;
