@@ -22,7 +22,12 @@ fn seams() -> impl Strategy<Value = Seams> {
     let date_line = prop_oneof![Just(DateLine::Open), Just(DateLine::Joined)];
     let overlap = prop_oneof![Just(Overlap::None), Just(Overlap::TwoColumns)];
     let fold = prop_oneof![Just(Fold::None), Just(Fold::FPivot), Just(Fold::TPivot)];
-    (date_line, overlap, fold).prop_map(|(date_line, overlap, fold)| Seams { date_line, overlap, fold })
+    (date_line, overlap, fold).prop_map(|(date_line, overlap, fold)| Seams {
+        // Doubled columns go around.
+        date_line: if overlap == Overlap::TwoColumns { DateLine::Joined } else { date_line },
+        overlap,
+        fold,
+    })
 }
 
 /// A regular or a bent map around the globe.

@@ -122,10 +122,16 @@ fn of_seas(map: &Map, values: &[f64], maps: &Maps) -> Vec<Problem> {
 
     let straits: Vec<u32> = straits(map, sea).iter().map(|strait| strait.cell as u32).collect();
     if !straits.is_empty() {
-        let text = format!(
+        let mut text = format!(
             "{} cell(s) are passages one cell wide, through which the ocean cannot flow: widen or close them",
             straits.len()
         );
+        let marked = maps.counts().passages;
+        if marked != straits.len() {
+            text.push_str(&format!(
+                " (the map marks {marked}: also cells beside such passages, none at the date line)"
+            ));
+        }
         problems.push(Problem { finding: Finding::warning("passage-problems", text), cells: straits });
     }
 

@@ -44,7 +44,8 @@ pub(super) fn fill_seas(map: &Map, values: &[f64], mask: &Mask, to: Fill) -> Cel
     for cells in seas.values() {
         match (to, map.meaning()) {
             (Fill::Sill, _) => {
-                if let Some(sill) = sill(map, values, labels, cells, &mut seen) {
+                // Doubled cells that differ can be seas of different numbers side by side.
+                if let Some(sill) = sill(map, values, labels, cells, &mut seen).filter(|&sill| sill > 0.0) {
                     let basin = basin_below(map, values, cells, sill, &mut seen);
                     filled.extend(basin.into_iter().map(|cell| (cell as u32, sill)));
                 }
@@ -284,10 +285,11 @@ pub(super) struct Strait {
 }
 
 /// All passages one cell wide, each by its own pattern alone (the marks on the map also see each other), by cell; the date
-/// line is joined where it is.
+/// line is joined where it is, and of doubled columns only the inner ones are looked at.
 pub(super) fn straits(map: &Map, sea: &[bool]) -> Vec<Strait> {
     let mut straits = Vec::new();
-    for cell in (0..sea.len()).filter(|&cell| sea[cell]) {
+    let outer = |cell: usize| outermost(map, cell % map.columns());
+    for cell in (0..sea.len()).filter(|&cell| sea[cell] && !outer(cell)) {
         let [north, south, west, east] = map.beside(cell);
         let (Some(north), Some(south), Some(west), Some(east)) = (north, south, west, east) else { continue };
         match [sea[north], sea[south], sea[west], sea[east]] {
@@ -470,14 +472,12 @@ pub(super) fn match_twins(map: &Map, values: &[f64], mask: &Mask) -> Cells {
     mask.cells().map(|cell| (cell as u32, values[inner(map, cell)])).collect()
 }
 
-/// The cell that the model keeps of those in the same place as `cell`.
+/// The cell that the model keeps of those in the same place as `cell`: not in an outermost column, then of the southernmost
+/// row, then in the western half of a pivot row.
 pub(super) fn inner(map: &Map, cell: usize) -> usize {
-    // Not in the doubled columns, then in the southernmost row, then in the western half of a pivot row.
-    let columns = map.columns();
-    let outer = |cell: usize| {
-        let column = cell % columns;
-        map.seams().overlap == grid::Overlap::TwoColumns && (column == 0 || column + 1 == columns)
-    };
+    if map.twins(cell).next().is_none() {
+        return cell;
+    }
     let mut group = vec![cell];
     let mut known = 0;
     while known < group.len() {
@@ -485,5 +485,10 @@ pub(super) fn inner(map: &Map, cell: usize) -> usize {
         group.extend(twins);
         known += 1;
     }
-    group.into_iter().min_by_key(|&cell| (outer(cell), cell)).unwrap_or(cell)
+    group.into_iter().min_by_key(|&cell| (outermost(map, cell % map.columns()), cell)).unwrap_or(cell)
+}
+
+/// True for the columns that ocean grids repeat for the sake of their neighbours.
+fn outermost(map: &Map, column: usize) -> bool {
+    map.seams().overlap == grid::Overlap::TwoColumns && (column == 0 || column + 1 == map.columns())
 }

@@ -247,17 +247,22 @@ impl Map {
         }
     }
 
-    /// The four neighbours that the array has beside a cell: north, south (by rows), west, east (by columns), the date line
-    /// joined where it is.
+    /// The four neighbours of a cell: north, south (by rows), west, east (by columns). The date line is joined where it is; of
+    /// doubled columns the outer one has the neighbour of the inner.
     pub(super) fn beside(&self, cell: usize) -> [Option<usize>; 4] {
         let (row, column) = self.position(cell);
-        let joined = self.seams.date_line == DateLine::Joined && self.columns > 1;
+        let beyond = match (self.seams.date_line, self.seams.overlap) {
+            (DateLine::Open, _) => None,
+            (DateLine::Joined, Overlap::TwoColumns) if self.columns >= 4 => Some(self.columns - 3),
+            (DateLine::Joined, _) => Some(self.columns - 1),
+        };
         [
             (row > 0).then(|| cell - self.columns),
             (row + 1 < self.rows).then(|| cell + self.columns),
-            if column > 0 { Some(cell - 1) } else { joined.then(|| cell + self.columns - 1) },
-            if column + 1 < self.columns { Some(cell + 1) } else { joined.then(|| cell + 1 - self.columns) },
+            if column > 0 { Some(cell - 1) } else { beyond.map(|beyond| cell + beyond) },
+            if column + 1 < self.columns { Some(cell + 1) } else { beyond.map(|beyond| cell - beyond) },
         ]
+        .map(|other| other.filter(|&other| other != cell))
     }
 
     /// Cells that stand for the same place as `cell`.
