@@ -86,7 +86,7 @@ class Editor extends EventTarget {
   get online() { return this.link.state === 'open'; }
   get writable() { return Boolean(this.about?.writable) && this.online && !this.closed; }
   /** What was done to the map, without what was done to the list. */
-  get changes() { return [...this.actions.values()].filter((item) => item.action); }
+  get changes() { return [...this.actions.values()].filter((item) => item.kind !== 'revert'); }
   get active() { return this.changes.filter((item) => item.status === 'active').length; }
   get hasSea() { return this.about?.meaning !== 'plain'; }
   get units() {
@@ -180,7 +180,8 @@ class Editor extends EventTarget {
   /** How high a map may be: all of them should be in view at once. */
   heightFor(pane) {
     if (!pane.large) return 190;
-    return this.#wide ? Math.max(300, innerHeight - 500) : Math.max(240, innerHeight * .55);
+    const below = this.#all().length > 1 ? 500 : 300;
+    return this.#wide ? Math.max(300, innerHeight - below) : Math.max(240, innerHeight * .55);
   }
 
   #all() { return [...this.maps.values(), ...this.#own.values()]; }
@@ -215,6 +216,8 @@ class Editor extends EventTarget {
     this.tint = about.writable ? new Uint8Array(about.rows * about.columns) : null;
     this.tinted = 0;
     this.selection = this.selected = null;
+    // Land is of no sub-basin, and stays so.
+    if (about.meaning === 'basins') this.filter = { land: false, ocean: true };
     for (const { pane, choice } of this.#all()) { pane.element.remove(); choice.remove(); }
     this.maps.clear();
     this.#own.clear();

@@ -175,7 +175,7 @@ export class FixPanel {
 
   #effects(n, before, after) {
     if (!n) return [make('span', { class: 'quiet' }, 'Nothing would change.')];
-    const words = { oceans: 'Internal seas', passages: 'Narrow passages', poles: 'Cells to correct at the poles' };
+    const words = { oceans: 'Internal seas', passages: 'Narrow passages', poles: 'Cells at the poles' };
     const rows = Object.entries(words).filter(([key]) => before[key] !== undefined && after[key] !== undefined).map(([key, text]) => {
       const better = after[key] < before[key] ? 'better' : after[key] > before[key] ? 'worse' : '';
       return make('tr', { class: better }, make('td', {}, text), make('td', {}, `${before[key]}`), make('td', { 'aria-label': 'becomes' }, '→'), make('td', {}, `${after[key]}`));

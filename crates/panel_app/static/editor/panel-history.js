@@ -60,7 +60,7 @@ export class HistoryPanel {
     const see = make('button', { type: 'button', class: 'thumb', 'aria-label': `Show where: ${label}`, disabled: !bounds, onclick: () => editor.jump(bounds) }, this.#thumbnail(action));
     const note = action.action?.note;
     return make('li', { class: status, 'data-action': number }, see, make('div', {}, make('strong', {}, label), note ? make('span', {}, note) : null,
-      make('span', { class: 'quiet' }, `${count(cells, 'cell')}, ${ago(utc(created))}${words ? ` · ${words}` : ''}`)),
+      make('span', { class: 'quiet' }, `${cells === null ? '' : `${count(cells, 'cell')}, `}${ago(utc(created))}${words ? ` · ${words}` : ''}`)),
     status === 'undone' ? '' : make('button', { type: 'button', class: 'small', 'data-revert': number, disabled: !this.can, 'aria-label': `${status === 'reverted' ? 'Put in again' : 'Take out'}: ${label}`, onclick: () => this.#revert(action) }, status === 'reverted' ? 'Put in' : 'Take out'));
   }
 
