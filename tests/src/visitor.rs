@@ -1,9 +1,11 @@
 //! A user without a browser: by the pages' own session and the HTTP API.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::cookie::{CookieStore, Jar};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub const PASSWORD: &str = "continents drift";
 #[derive(Clone)]
 pub struct Visitor {
     client: Client,
+    cookies: Arc<Jar>,
     site: String,
     csrf: String,
 }
@@ -48,9 +51,9 @@ impl Visitor {
 
     fn stranger(site: &str) -> Result<Self> {
         // No request may hang longer than a person would look at it.
-        let client =
-            Client::builder().cookie_store(true).timeout(Duration::from_secs(60)).no_proxy().build()?;
-        Ok(Self { client, site: site.to_owned(), csrf: String::new() })
+        let cookies = Arc::new(Jar::default());
+        let client = Client::builder().cookie_provider(Arc::clone(&cookies)).timeout(Duration::from_secs(60));
+        Ok(Self { client: client.no_proxy().build()?, cookies, site: site.to_owned(), csrf: String::new() })
     }
 
     async fn enter(&mut self, name: &str, password: &str) -> Result<()> {
@@ -75,6 +78,15 @@ impl Visitor {
         let start = page.split("name=\"csrf-token\" content=\"").nth(1);
         let token = start.and_then(|rest| rest.split('"').next());
         token.map(str::to_owned).with_context(|| format!("no token in {path}: {page}"))
+    }
+
+    /// The cookies of the session, as the header says them.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn cookies(&self) -> Result<String> {
+        let header = self.cookies.cookies(&self.site.parse()?).context("cookies")?;
+        Ok(header.to_str()?.to_owned())
     }
 
     /// A page or an answer of the API, once: no trying again.

@@ -28,8 +28,13 @@ pub struct Delivery {
 pub enum Outcome {
     /// It is dealt with.
     Ack,
-    /// Not now: it comes again.
+    /// It went wrong: it comes again, and the attempt is counted.
     Retry {
+        /// Not before this long.
+        after: Duration,
+    },
+    /// Not now, for a reason that lies outside of the message: it comes again, however often, uncounted.
+    Wait {
         /// Not before this long.
         after: Duration,
     },

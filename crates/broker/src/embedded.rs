@@ -180,6 +180,7 @@ fn settle(store: &Store, ticket: Ticket, outcome: &Outcome) -> Result<(), store:
     match outcome {
         Outcome::Ack => store.ack(ticket),
         Outcome::Retry { after } => store.retry_later(ticket, *after),
+        Outcome::Wait { after } => store.put_off(ticket, *after),
         Outcome::Reject { reason } => store.bury(ticket, reason),
     }
 }

@@ -35,7 +35,7 @@ impl Handler for Dispatcher {
         let message = delivery.message;
         if message.schema > SCHEMA {
             // A newer dispatcher may be on its way up; this one would drop what it does not know.
-            return Outcome::Retry { after: Duration::from_secs(5) };
+            return Outcome::Wait { after: Duration::from_secs(5) };
         }
         let next = match workflow::dispatch(&message) {
             Ok(next) => next,
@@ -52,7 +52,7 @@ impl Handler for Dispatcher {
             }
             Err(error) => {
                 tracing::debug!(key = message.key, %error, "not dispatched yet");
-                Outcome::Retry { after: Duration::from_secs(1) }
+                Outcome::Wait { after: Duration::from_secs(1) }
             }
         }
     }

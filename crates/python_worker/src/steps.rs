@@ -178,9 +178,12 @@ fn one(job: &Job<'_>, from: &Input, file_type: FileType, made: boundary::Output)
 }
 
 fn stage(job: &Job<'_>, file_type: FileType, dataset: &Dataset) -> Result<Output, StepError> {
-    let staged = job.store.stage(file_type.extension())?;
+    let staged = job
+        .store
+        .stage(file_type.extension())
+        .map_err(|error| StepError::not_staged(file_type.title(), error))?;
     dataset::write(dataset, staged.path())
-        .map_err(|error| StepError::Failed(format!("{} cannot be written: {error}", file_type.title())))?;
+        .map_err(|error| StepError::not_written(file_type.title(), &error))?;
     Ok(Output { file_type, staged, info: Map::new() })
 }
 

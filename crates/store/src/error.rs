@@ -111,6 +111,21 @@ pub enum Error {
     Hash(String),
 }
 
+/// What a modeller reads when the disk is full.
+pub const DISK_FULL: &str = "the disk of this server is full, so nothing could be stored: tell its administrator, and try \
+    again when there is space";
+
+/// Whether an error, of this or of another library, comes from a disk without space.
+pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind;
+    let full = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<std::io::Error>() {
+        Some(error) => matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded),
+        // SQLite has a sentence only.
+        None => error.to_string().contains("database or disk is full"),
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(full)
+}
+
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind, Error as Diesel};

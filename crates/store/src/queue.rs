@@ -124,10 +124,25 @@ impl Store {
     /// # Errors
     /// A failing database.
     pub fn retry_later(&self, ticket: Ticket, delay: Duration) -> Result<(), Error> {
+        self.put_back(ticket, delay, 0)
+    }
+
+    /// As [`Store::retry_later`], and the delivery does not count as an attempt.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub fn put_off(&self, ticket: Ticket, delay: Duration) -> Result<(), Error> {
+        self.put_back(ticket, delay, 1)
+    }
+
+    fn put_back(&self, ticket: Ticket, delay: Duration, uncounted: i32) -> Result<(), Error> {
         let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2);
         let queue = self.write(|conn| {
-            let back =
-                (queue_messages::leased.eq(0), queue_messages::available_ms.eq(clock::epoch_ms() + delay_ms));
+            let back = (
+                queue_messages::leased.eq(0),
+                queue_messages::available_ms.eq(clock::epoch_ms() + delay_ms),
+                queue_messages::attempts.eq(queue_messages::attempts - uncounted),
+            );
             diesel::update(queue_messages::table.find(ticket.0)).set(back).execute(conn)?;
             queue_of(conn, ticket)
         })?;

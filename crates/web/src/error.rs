@@ -37,6 +37,8 @@ pub enum Code {
     Internal,
     /// Busy or stopping: worth another try.
     Unavailable,
+    /// The disk has no space.
+    DiskFull,
 }
 
 impl Code {
@@ -54,6 +56,7 @@ impl Code {
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
 
@@ -72,6 +75,7 @@ impl Code {
             Self::TooManyRequests => "too-many-requests",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
+            Self::DiskFull => "disk-full",
         }
     }
 
@@ -90,6 +94,7 @@ impl Code {
             Self::TooManyRequests => "Too many attempts",
             Self::Internal => "Something went wrong on our side",
             Self::Unavailable => "Not available at the moment",
+            Self::DiskFull => "The server's disk is full",
         }
     }
 
@@ -176,6 +181,15 @@ impl Error {
             .detail(detail.to_string())
     }
 
+    /// Our fault as well, but with words of its own where the disk is full.
+    pub fn writing(what: impl fmt::Display, error: &(dyn std::error::Error + 'static)) -> Self {
+        let detail = format!("{what}: {}", chain(error));
+        if !store::is_disk_full(error) {
+            return Self::internal(detail);
+        }
+        Self::new(Code::DiskFull, capitalised(store::DISK_FULL) + ".").detail(detail)
+    }
+
     /// With something for the log.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -235,13 +249,15 @@ impl From<store::Error> for Error {
             | store::Error::NothingToRetry { .. }
             | store::Error::NotQueued { .. } => Code::Conflict,
             store::Error::Busy(_) => Code::Unavailable,
-            _ => return Self::internal(chain(&error)),
+            _ => return Self::writing("the store", &error),
         };
-        let message = error.to_string();
-        let mut capitalised: String = message.chars().take(1).flat_map(char::to_uppercase).collect();
-        capitalised.extend(message.chars().skip(1));
-        Self::new(code, capitalised + ".").detail(chain(&error))
+        Self::new(code, capitalised(&error.to_string()) + ".").detail(chain(&error))
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// An error and its causes, for the log.

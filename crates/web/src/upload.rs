@@ -111,8 +111,7 @@ pub async fn read_either(
 }
 
 async fn write(mut field: Field, staged: &Staged, limit_bytes: u64) -> Result<(), Error> {
-    let failed =
-        |error: std::io::Error| Error::internal(format!("writing {}: {error}", staged.path().display()));
+    let failed = |error: std::io::Error| Error::writing(staged.path().display(), &error);
     let mut file = tokio::fs::File::create(staged.path()).await.map_err(failed)?;
     let mut written = 0_u64;
     while let Some(chunk) = field.try_next().await.map_err(broken)? {

@@ -92,11 +92,11 @@ impl Worker {
         let done = message.follow(Key::Done(Task::Invalidate), message.body.clone());
         if let Err(error) = self.on_store(move |store| store.invalidate_by_message(&message)).await {
             tracing::warn!(%error, "could not mark steps as stale; trying again");
-            return Outcome::Retry { after: STORE_PAUSE };
+            return Outcome::Wait { after: STORE_PAUSE };
         }
         match self.bus.publish(&[done]).await {
             Ok(()) => Outcome::Ack,
-            Err(_) => Outcome::Retry { after: STORE_PAUSE },
+            Err(_) => Outcome::Wait { after: STORE_PAUSE },
         }
     }
 
@@ -111,7 +111,7 @@ impl Worker {
             Ok(Claim::Rejected { reason }) => return Outcome::Reject { reason },
             Err(error) => {
                 tracing::warn!(key = message.key, %error, "could not claim a task; trying again");
-                return Outcome::Retry { after: STORE_PAUSE };
+                return Outcome::Wait { after: STORE_PAUSE };
             }
         };
         if run.attempt > MAX_ATTEMPTS {
@@ -197,8 +197,9 @@ impl Worker {
                 Outcome::Ack
             }
             Err(error) => {
+                // The store counts how often it has begun; what the store itself did not take is not the task's fault.
                 tracing::warn!(%error, "could not write down how a run ended; it runs again");
-                Outcome::Retry { after: STORE_PAUSE }
+                Outcome::Wait { after: STORE_PAUSE }
             }
         }
     }
@@ -210,7 +211,7 @@ impl Handler for Worker {
         let message = delivery.message.with_target();
         if message.schema > SCHEMA {
             // A newer worker may take it; this one does not know what it means.
-            return Outcome::Retry { after: Duration::from_secs(5) };
+            return Outcome::Wait { after: Duration::from_secs(5) };
         }
         match message.key.parse() {
             Ok(Key::ForWorker(Task::Invalidate, _)) => self.invalidate(message).await,

@@ -46,3 +46,18 @@ pub enum StepError {
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
+
+impl StepError {
+    /// `what` could not be written.
+    pub fn not_written(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        if store::is_disk_full(error) {
+            return Self::Failed(format!("{what} cannot be written: {}", store::DISK_FULL));
+        }
+        Self::Failed(format!("{what} cannot be written: {error}"))
+    }
+
+    /// No room could be made for `what`: on a full disk that is the end of the run, else worth another try.
+    pub fn not_staged(what: &str, error: store::Error) -> Self {
+        if store::is_disk_full(&error) { Self::not_written(what, &error) } else { Self::Store(error) }
+    }
+}

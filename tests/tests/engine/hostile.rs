@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 /// Open connections that say nothing.
 const IDLE: usize = 200;
 
-/// The volume as a disk of 24 MB.
-const SMALL_VOLUME: &str = "volumes: {instance_storage: {driver: local, driver_opts: {type: tmpfs, device: tmpfs, o: 'size=24m,uid=10001,gid=10001,mode=0755'}}}\n";
+/// The volume as a disk of 96 MB.
+const SMALL_VOLUME: &str = "volumes: {instance_storage: {driver: local, driver_opts: {type: tmpfs, device: tmpfs, o: 'size=96m,uid=10001,gid=10001,mode=0755'}}}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_much_and_too_slow_and_too_many() -> Result<()> {
@@ -69,12 +69,38 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
             }
             quick(&visitor, "while 200 listen").await?;
             tell(&format!("{IDLE} idle listeners: flask_app {before} before, {} with them", memory("flask_app")?));
+            let mut sockets = Vec::new();
+            if stack.services().contains(&"panel_app") {
+                let before = memory("panel_app")?;
+                for _ in 0..IDLE {
+                    sockets.push(editor(&site, &visitor, workflow).await?);
+                }
+                tell(&format!("{IDLE} idle editors: panel_app {before} before, {} with them", memory("panel_app")?));
+                quick(&visitor, "while 200 editors are open").await?;
+            }
             visitor.ask_for_routing(workflow).await?;
             visitor.routed_once(workflow).await?;
-            drop(idle);
+            drop((idle, sockets));
             quick(&visitor, "after they have gone").await
         })
         .await
+}
+
+/// An editor's websocket, open and silent.
+async fn editor(site: &str, visitor: &Visitor, workflow: i64) -> Result<TcpStream> {
+    let address = site.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).await?;
+    let request = format!(
+        "GET /panel/internal_oceans/ws?id={workflow} HTTP/1.1\r\nHost: {address}\r\nOrigin: {site}\r\nCookie: {}\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        visitor.cookies()?
+    );
+    socket.write_all(request.as_bytes()).await?;
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await?;
+    ensure!(&answer == b"HTTP/1.1 101", "the editor's websocket: {}", String::from_utf8_lossy(&answer));
+    Ok(socket)
 }
 
 /// A page comes, and in reasonable time.

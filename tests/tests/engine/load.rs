@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::{Visitor, planet};
+use end_to_end::{Deployment, Visitor, planet};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -47,15 +47,18 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Begins with one workflow, whose pages are looked at.
-    pub(crate) async fn begin(site: &str, name: &str) -> Result<Self> {
-        let visitor = Visitor::register(site, name).await?;
+    /// Begins with one workflow, whose pages are looked at, the editor's among them where there is one.
+    pub(crate) async fn begin(stack: &Deployment, name: &str) -> Result<Self> {
+        let visitor = Visitor::register(&stack.address(), name).await?;
         let raw = planet("raw.nc")?;
         let first = visitor.upload(&raw).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let failures = Arc::new(Mutex::new(Vec::new()));
         let looked = Arc::new(Mutex::new(0));
-        let pages = ["/auth/login".to_owned(), "/".to_owned(), format!("/{first}/steps")];
+        let mut pages = vec!["/auth/login".to_owned(), "/".to_owned(), format!("/{first}/steps")];
+        if stack.services().contains(&"panel_app") {
+            pages.push(format!("/panel/internal_oceans?id={first}&redirect=/{first}/steps"));
+        }
         let looking = tokio::spawn(look(
             visitor.clone(),
             pages,
@@ -114,7 +117,7 @@ impl Load {
 
 async fn look(
     visitor: Visitor,
-    pages: [String; 3],
+    pages: Vec<String>,
     stop: Arc<AtomicBool>,
     failures: Arc<Mutex<Vec<Failure>>>,
     looked: Arc<Mutex<usize>>,

@@ -40,7 +40,7 @@ async fn watchtower_replaces_one_service_after_the_other_under_load() -> Result<
         .run(async |stack| {
             stack.up()?;
             stack.until_ready().await?;
-            let load = Load::begin(&stack.address(), "hooker").await?;
+            let load = Load::begin(stack, "hooker").await?;
             let mut told = Vec::new();
             for service in &order {
                 // A new image under the tag; Watchtower sees that the digest is another.

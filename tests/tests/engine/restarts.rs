@@ -19,7 +19,7 @@ async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> 
         .run(async |stack| {
             stack.up()?;
             stack.until_ready().await?;
-            let load = Load::begin(&stack.address(), "fitzroy").await?;
+            let load = Load::begin(stack, "fitzroy").await?;
             for service in stack.services() {
                 let mut told = Vec::new();
                 for action in [Action::Restart, Action::Crash, Action::Recreate, Action::StopAndStart] {

@@ -138,13 +138,14 @@ async fn handle(link: Arc<Link>, queue: String, delivery: AmqpDelivery, in_fligh
             in_flight.settled(id);
             acked
         }
-        Outcome::Retry { after } => {
+        Outcome::Retry { after } | Outcome::Wait { after } => {
             tokio::select! {
                 () = tokio::time::sleep(after) => {}
                 () = link.broken.cancelled() => {}
             }
             // The broker's count is in `attempt`; the new copy starts a count of its own.
-            requeue(&link, &queue, &delivery, &incoming, incoming.attempt + 1).await
+            let counted = u32::from(matches!(outcome, Outcome::Retry { .. }));
+            requeue(&link, &queue, &delivery, &incoming, incoming.attempt + counted).await
         }
         Outcome::Reject { reason } => bury(&link, &delivery, &reason).await,
     };

@@ -38,7 +38,7 @@ const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the broker has to confirm. A broker that writes to a slow disk takes its time; a dead one is noticed by
 /// the heartbeat long before.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(60);
-/// A queue without bindings, always empty: it lies where the messages lie, and goes when they do.
+/// A queue without bindings for one message that is never taken: it lies where the others lie, and goes when they do.
 const MEMORY: &str = "preprocessing_memory";
 
 /// Where the broker is, and as whom to speak to it.
@@ -260,15 +260,22 @@ impl Bus for RabbitBus {
 
     async fn remembers(&self) -> Result<bool, Error> {
         let link = self.inner.link(CONNECTION_PATIENCE).await?;
-        topology::has_queue(&link.connection, MEMORY).await
+        let channel = link.connection.create_channel().await?;
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let found = channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
+        Ok(found.message_count() > 0)
     }
 
     async fn remember(&self) -> Result<(), Error> {
         let link = self.inner.link(CONNECTION_PATIENCE).await?;
-        let channel = link.connection.create_channel().await?;
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
-        Ok(())
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        let body =
+            b"Nobody takes this message: that it is here tells that the broker has kept what it was given.";
+        let outcome = async {
+            let sent = send(&link.publisher, ("", MEMORY, MEMORY), body, properties, true).await?;
+            confirmed(vec![sent]).await
+        };
+        judge(&link, outcome.await)
     }
 }
 

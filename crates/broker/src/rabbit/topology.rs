@@ -139,24 +139,9 @@ async fn bind(connection: &Connection, queue: &str, exchange: &str, key: &str) -
     Ok(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, table).await?)
 }
 
-/// Whether the broker has a queue.
-pub(crate) async fn has_queue(connection: &Connection, name: &str) -> Result<bool, Error> {
-    // A channel of its own: asking for a queue that is not there closes it.
-    let channel = connection.create_channel().await?;
-    let options = QueueDeclareOptions { passive: true, ..Default::default() };
-    match channel.queue_declare(name.into(), options, FieldTable::default()).await {
-        Ok(_) => Ok(true),
-        Err(error) if is_soft(&error, AMQPSoftError::NOTFOUND) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn is_precondition(error: &lapin::Error) -> bool {
-    is_soft(error, AMQPSoftError::PRECONDITIONFAILED)
-}
-
-fn is_soft(error: &lapin::Error, kind: AMQPSoftError) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(protocol) if *protocol.kind() == AMQPErrorKind::Soft(kind))
+    matches!(error.kind(), ErrorKind::ProtocolError(protocol)
+        if *protocol.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
 }
 
 fn text(value: &str) -> AMQPValue {

@@ -197,6 +197,19 @@ pub(crate) async fn retries_are_counted_and_bounded(home: &dyn Home) {
     consuming.stop().await;
 }
 
+/// What waits for something else comes again and again, and is never given up.
+pub(crate) async fn waiting_is_not_counted(home: &dyn Home) {
+    let bus = home.bus().await;
+    bus.publish(&[done(1)]).await.expect("published");
+    let mut consuming =
+        consume(&bus, DISPATCHER_QUEUE, 2, |_| Outcome::Wait { after: Duration::from_millis(10) });
+    for _ in 0..8 {
+        assert_eq!(consuming.next().await.attempt, 1);
+    }
+    consuming.stop().await;
+    assert!(consuming.given_up.try_recv().is_err(), "given up");
+}
+
 /// D3, D15: a message that cannot be handled goes to the dead letters, and the next one is handled.
 pub(crate) async fn d3_a_rejected_message_does_not_stop_the_next(home: &dyn Home) {
     let bus = home.bus().await;
@@ -397,6 +410,7 @@ macro_rules! keep_all {
             what_needs_a_queue_and_has_none_is_an_error,
             one_at_a_time_keeps_the_order,
             retries_are_counted_and_bounded,
+            waiting_is_not_counted,
             d3_a_rejected_message_does_not_stop_the_next,
             d3_a_panic_ends_in_the_dead_letters,
             d16_a_crash_gives_the_message_back,
