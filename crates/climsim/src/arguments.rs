@@ -311,17 +311,17 @@ pub(crate) struct Weights {
     pub(crate) ylimits: Vec<f64>,
     /// Seas that receive no calving; may be given several times.
     #[arg(long, value_enum, value_name = "WHICH")]
-    pub(crate) calving: Vec<CalvingSwitch>,
+    pub(crate) no_calving: Vec<Seas>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CalvingSwitch {
-    /// None into seas without a connection to the largest one (l_calving_nomed = n).
-    NoClosedSeas,
-    /// None into the Atlantic north of the first band (l_calving_noatl = y).
-    NoAtlantic,
-    /// None into the Pacific north of the first band (l_calving_nopac = y).
-    NoPacific,
+pub(crate) enum Seas {
+    /// Seas without a connection to the largest one (l_calving_nomed = n).
+    Closed,
+    /// The Atlantic north of the first band (l_calving_noatl = y).
+    Atlantic,
+    /// The Pacific north of the first band (l_calving_nopac = y).
+    Pacific,
 }
 
 #[derive(Debug, Args)]

@@ -287,12 +287,11 @@ impl Previous {
 
 /// The edit list in the parameters of a step: a list inside a text.
 fn entries(parameters: &Object<String, Value>) -> Vec<Value> {
-    let list = match parameters.get("undo_list") {
+    match parameters.get("undo_list") {
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
         Some(Value::Array(list)) => list.clone(),
         _ => Vec::new(),
-    };
-    list
+    }
 }
 
 /// A recipe of the head of one and these actions.

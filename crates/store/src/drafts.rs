@@ -92,7 +92,7 @@ pub enum Appended {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Saved {
     /// It is this revision now; of a draft saved before, the one of then.
-    Revision(Revision),
+    Revision(Box<Revision>),
     /// It has events that the caller does not know: read them, and try again.
     Moved,
 }
@@ -276,7 +276,7 @@ impl Store {
         );
         match result {
             Err(_) if moved => Ok(Saved::Moved),
-            other => other.map(Saved::Revision),
+            other => other.map(|revision| Saved::Revision(Box::new(revision))),
         }
     }
 }

@@ -8,7 +8,10 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, Json, Path, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use anyhow::{Context, Result};
+use end_to_end::Registry;
 use serde_json::{Value, json};
+
+use crate::registry::filled;
 
 /// Portainer's access token.
 pub(crate) const TOKEN: &str = "ptr_pillow+lava";
@@ -67,6 +70,23 @@ impl Peers {
         let address = *server.addrs().first().context("an address")?;
         tokio::spawn(server.run());
         Ok(Self { address: format!("http://{address}"), world })
+    }
+
+    /// The same with the stack on the images of a registry, which is filled with them.
+    pub(crate) async fn on(registry: &Registry) -> Result<Self> {
+        let (peers, digests) = (Self::start().await?, filled(registry).await?);
+        let place = registry.place();
+        let mut world = peers.world();
+        world.digests.extend(digests);
+        let variable = json!({ "name": "REGISTRY", "value": place });
+        world.variables.as_array_mut().context("variables")?.push(variable);
+        for (service, image) in &mut world.containers {
+            if service != "message_broker" {
+                *image = image.replace("ceregecl", &place);
+            }
+        }
+        drop(world);
+        Ok(peers)
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

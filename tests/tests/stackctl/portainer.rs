@@ -1,11 +1,11 @@
 //! The stack in Portainer: pinned, rolled back, redeployed, restarted, looked at; and what may never happen to it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use end_to_end::Registry;
 use serde_json::{Value, json};
 
 use crate::peers::{Peers, STACK_SECRET, TOKEN};
-use crate::registry::{HALF, NEW, OLD, filled};
+use crate::registry::{HALF, NEW, OLD};
 use crate::tool::Tool;
 
 fn tool(peers: &Peers) -> Tool {
@@ -20,18 +20,7 @@ fn tool(peers: &Peers) -> Tool {
 /// Portainer with the stack on the images of a real registry.
 async fn on_registry() -> Result<Option<(Peers, Registry, Tool)>> {
     let Some(registry) = Registry::start().await? else { return Ok(None) };
-    let peers = Peers::start().await?;
-    {
-        let mut world = peers.world();
-        world.digests.extend(filled(&registry).await?);
-        let place = json!({ "name": "REGISTRY", "value": registry.place() });
-        world.variables.as_array_mut().context("variables")?.push(place);
-        for (service, image) in &mut world.containers {
-            if service != "message_broker" {
-                *image = image.replace("ceregecl", &registry.place());
-            }
-        }
-    }
+    let peers = Peers::on(&registry).await?;
     let tool = tool(&peers).with("STACKCTL_CA", registry.authority().display());
     Ok(Some((peers, registry, tool)))
 }

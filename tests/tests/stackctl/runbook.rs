@@ -5,10 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::{Registry, binary, runbook};
-use serde_json::json;
 
 use crate::peers::{Peers, TOKEN, WATCHTOWER_TOKEN};
-use crate::registry::filled;
 
 #[test]
 fn every_block_says_what_it_needs() -> Result<()> {
@@ -20,18 +18,7 @@ fn every_block_says_what_it_needs() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_for_portainer_does_what_the_runbook_says() -> Result<()> {
     let Some(registry) = Registry::start().await? else { return Ok(()) };
-    let peers = Peers::start().await?;
-    {
-        let mut world = peers.world();
-        world.digests.extend(filled(&registry).await?);
-        let place = json!({ "name": "REGISTRY", "value": registry.place() });
-        world.variables.as_array_mut().context("variables")?.push(place);
-        for (service, image) in &mut world.containers {
-            if service != "message_broker" {
-                *image = image.replace("ceregecl", &registry.place());
-            }
-        }
-    }
+    let peers = Peers::on(&registry).await?;
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("docker-compose.yaml"), &peers.world().file)?;
     std::fs::write(folder.path().join("portainer.token"), TOKEN)?;

@@ -12,12 +12,12 @@ use dataset::Dataset;
 use flate2::read::GzDecoder;
 use grid::orca;
 
-use crate::arguments::{CalvingSwitch, Weights, WeightsCompare};
+use crate::arguments::{Seas, Weights, WeightsCompare};
 use crate::{files, terminal};
 
 pub(crate) fn run(arguments: &Weights) -> Result<()> {
     let default = Options::default();
-    let switch = |switch: CalvingSwitch| arguments.calving.contains(&switch);
+    let without = |seas: Seas| arguments.no_calving.contains(&seas);
     let options = Options {
         name: arguments.name.clone().unwrap_or(default.name.clone()),
         mode: if arguments.legacy { Mode::Legacy } else { Mode::Corrected },
@@ -27,9 +27,9 @@ pub(crate) fn run(arguments: &Weights) -> Result<()> {
         runoff_reach_m: arguments.dist_max * 1000.0,
         runoff_spread_m: arguments.dist_max_voisin * 1000.0,
         calving_limits_deg: arguments.ylimits.clone(),
-        calving_nomed: !switch(CalvingSwitch::NoClosedSeas),
-        calving_noatl: switch(CalvingSwitch::NoAtlantic),
-        calving_nopac: switch(CalvingSwitch::NoPacific),
+        calving_nomed: !without(Seas::Closed),
+        calving_noatl: without(Seas::Atlantic),
+        calving_nopac: without(Seas::Pacific),
         stamps: mosaic_worker::stamps(),
         ..default
     };

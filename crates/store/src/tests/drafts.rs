@@ -62,7 +62,7 @@ fn edit(store: &Store, draft: &Draft, step: Option<Step>) -> Edit {
 
 fn saved(result: Saved) -> Revision {
     match result {
-        Saved::Revision(revision) => revision,
+        Saved::Revision(revision) => *revision,
         Saved::Moved => panic!("the draft moved"),
     }
 }
