@@ -206,8 +206,8 @@ pub(crate) async fn waiting_is_not_counted(home: &dyn Home) {
     for _ in 0..8 {
         assert_eq!(consuming.next().await.attempt, 1);
     }
-    consuming.stop().await;
     assert!(consuming.given_up.try_recv().is_err(), "given up");
+    consuming.stop().await;
 }
 
 /// D3, D15: a message that cannot be handled goes to the dead letters, and the next one is handled.
