@@ -39,27 +39,19 @@ impl Deployment {
     /// # Errors
     /// An image that cannot be made.
     pub async fn new(name: &str, tag: &str) -> Result<Option<Self>> {
-        Self::of_project(&format!("climsimtest{name}"), tag).await
-    }
-
-    /// As [`Deployment::new`], under a project name that is given.
-    ///
-    /// # Errors
-    /// As [`Deployment::new`].
-    pub async fn of_project(project: &str, tag: &str) -> Result<Option<Self>> {
         let turn = TURN.lock().await;
         let Some(engine) = block_in_place(engine) else { return Ok(None) };
         block_in_place(|| engine.images(tag))?;
         let [port] = testkit::free_ports()?;
         let mut deployment = Self {
             engine,
-            project: project.to_owned(),
+            project: format!("climsimtest{name}"),
             files: vec![root().join("deploy/docker-compose.yaml")],
             variables: Vec::new(),
             port,
             _turn: turn,
         };
-        deployment.set("NGINX_PORT", &deployment.published());
+        deployment.set("NGINX_PORT", &format!("127.0.0.1:{port}"));
         deployment.set("REGISTRY", REGISTRY);
         deployment.set("STACK_TAG", tag);
         Ok(Some(deployment))
@@ -109,12 +101,7 @@ impl Deployment {
 
     /// `http://127.0.0.1:PORT`, where nginx is published.
     pub fn address(&self) -> String {
-        format!("http://{}", self.published())
-    }
-
-    /// Where nginx is published, as the stack file's `NGINX_PORT` says it.
-    pub fn published(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The engine that it runs on.
