@@ -137,9 +137,7 @@ fn time(name: &str, source: &Path, target: &Path, ours: &Path, cdo: &Path) -> Re
         Some(time) => (format!("{time:.2}"), format!("{:.1}", time / whole)),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    println!(
-        "| {name} | {links} | {computing:.3} | {whole:.3} | {time} | {ratio} | {peak:.0} | {bytes:.0} |"
-    );
+    println!("| {name} | {links} | {computing:.3} | {whole:.3} | {time} | {ratio} | {peak:.0} |");
     Ok(())
 }
 

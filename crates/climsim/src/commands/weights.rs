@@ -12,12 +12,12 @@ use dataset::Dataset;
 use flate2::read::GzDecoder;
 use grid::orca;
 
-use crate::arguments::{Seas, Weights, WeightsCompare};
+use crate::arguments::{NoCalving, Weights, WeightsCompare};
 use crate::{files, terminal};
 
 pub(crate) fn run(arguments: &Weights) -> Result<()> {
     let default = Options::default();
-    let without = |seas: Seas| arguments.no_calving.contains(&seas);
+    let spared = |sea: NoCalving| arguments.no_calving.contains(&sea);
     let options = Options {
         name: arguments.name.clone().unwrap_or(default.name.clone()),
         mode: if arguments.legacy { Mode::Legacy } else { Mode::Corrected },
@@ -27,9 +27,9 @@ pub(crate) fn run(arguments: &Weights) -> Result<()> {
         runoff_reach_m: arguments.dist_max * 1000.0,
         runoff_spread_m: arguments.dist_max_voisin * 1000.0,
         calving_limits_deg: arguments.ylimits.clone(),
-        calving_nomed: !without(Seas::Closed),
-        calving_noatl: without(Seas::Atlantic),
-        calving_nopac: without(Seas::Pacific),
+        calving_nomed: !spared(NoCalving::ClosedSeas),
+        calving_noatl: spared(NoCalving::Atlantic),
+        calving_nopac: spared(NoCalving::Pacific),
         stamps: mosaic_worker::stamps(),
         ..default
     };
