@@ -70,10 +70,14 @@ export class HistoryPanel {
     this.picture ??= this.#overview();
     const words = this.picture.slice();
     if (thumbnail) {
-      const bits = Uint8Array.from(atob(thumbnail), (c) => c.charCodeAt(0)), mark = hexWord('#ff9d00');
+      const bits = Uint8Array.from(atob(thumbnail), (c) => c.charCodeAt(0)), mark = hexWord('#e4572e');
       for (let y = 0; y < HIGH; y++) for (let x = 0; x < WIDE; x++) {
         const k = y * WIDE + x, row = this.upwards ? HIGH - 1 - y : y;
-        if (bits[k >> 3] >> (k & 7) & 1) words[row * WIDE + x] = mark;
+        if (!(bits[k >> 3] >> (k & 7) & 1)) continue;
+        // A pixel to each side, so that a single one is seen.
+        for (let dy = -1; dy < 2; dy++) for (let dx = -1; dx < 2; dx++) {
+          if (row + dy >= 0 && row + dy < HIGH && x + dx >= 0 && x + dx < WIDE) words[(row + dy) * WIDE + x + dx] = mark;
+        }
       }
     }
     canvas.getContext('2d').putImageData(new ImageData(new Uint8ClampedArray(words.buffer), WIDE, HIGH), 0, 0);
@@ -88,7 +92,7 @@ export class HistoryPanel {
     if (!layer) return words;
     for (let y = 0; y < HIGH; y++) for (let x = 0; x < WIDE; x++) {
       const i = Math.min(layer.ni - 1, (x + .5) * layer.ni / WIDE | 0), j = Math.min(layer.nj - 1, (y + .5) * layer.nj / HIGH | 0);
-      words[(this.upwards ? HIGH - 1 - y : y) * WIDE + x] = layer.words[j * layer.ni + i];
+      words[(this.upwards ? HIGH - 1 - y : y) * WIDE + x] = pale(layer.words[j * layer.ni + i], editor.dark);
     }
     return words;
   }
@@ -134,6 +138,9 @@ export class HistoryPanel {
     if (answer) this.editor.report(`Recipe ${file.name}`, answer.header.report);
   }
 }
+
+/** A colour that does not compete with the changed cells. */
+const pale = (word, dark) => (0xff000000 | (word >>> 2 & 0x3f3f3f) + (dark ? 0x1c1c1c : 0xb4b4b4)) >>> 0;
 
 /** Times of the server are UTC. */
 const utc = (text) => /Z|[+-]\d\d:?\d\d$/.test(text) ? text : `${text.replace(' ', 'T')}Z`;
