@@ -270,7 +270,8 @@ class Editor extends EventTarget {
     else if (this.#geometry.kind === 'regular') grid = new RegularGrid(this.#geometry, variable);
     else if (this.mesh) grid = new MeshGrid(this.mesh, variable);
     this.grid = grid;
-    for (const { pane } of this.maps.values()) if (grid) pane.useGrid(grid);
+    if (!grid) return;
+    for (const { pane } of this.#all()) if (!pane.apart && (pane.grid || this.maps.has(pane.about.map))) pane.useGrid(grid);
   }
 
   #received({ header, planes }) {
@@ -319,7 +320,8 @@ class Editor extends EventTarget {
     const mine = header.author === this.about.tab;
     if (!mine && header.what) this.#flash(`${describe(header.what)} in another window.`);
     this.look.limits();
-    for (const { pane } of this.maps.values()) pane.redraw();
+    for (const { pane } of this.#all()) pane.redraw();
+    for (const { note } of this.#own.values()) note.textContent = 'Computing …';
     if (this.selection && header.maps.length) this.#reselect();
     for (const panel of this.panels) panel.changed?.(header);
     // A window that nobody sees has no frames.
@@ -560,7 +562,7 @@ class Editor extends EventTarget {
       for (const cell of mask.cells) tint[cell] |= bit;
       this.tinted |= bit;
     }
-    for (const { pane } of this.maps.values()) pane.redraw();
+    for (const { pane } of this.#all()) pane.redraw();
   }
 
   isSelected(i, j) { return Boolean(this.tint && this.tint[j * this.columns + i] & SELECTED); }
@@ -570,20 +572,20 @@ class Editor extends EventTarget {
     if (!this.tint) return;
     this.tint[cell] |= STROKED;
     this.tinted |= STROKED;
-    for (const { pane } of this.maps.values()) pane.redraw();
+    for (const { pane } of this.#all()) pane.redraw();
   }
 
   clearStroke(cells) {
     if (!this.tint) return;
     for (const cell of cells) this.tint[cell] &= ~STROKED;
     this.tinted &= ~STROKED;
-    for (const { pane } of this.maps.values()) pane.redraw();
+    for (const { pane } of this.#all()) pane.redraw();
   }
 
   /** Shows cells that a fix would change; null for none. */
   preview(cells) { if (cells || this.tinted & PREVIEWED) this.#mark(PREVIEWED, cells ? { cells } : null); }
 
-  overlays() { for (const { pane } of this.maps.values()) pane.drawOver(); }
+  overlays() { for (const { pane } of this.#all()) pane.drawOver(); }
 
   // ---- looking ----
 
@@ -630,7 +632,7 @@ class Editor extends EventTarget {
   /** Brings cells into view and rings them. */
   jump(bounds, map = null) {
     if (map && this.maps.has(map) && !this.#wide) this.enlarge(map);
-    const pane = this.large.about.own ? this.values.pane : this.large;
+    const pane = this.large.apart ? this.values.pane : this.large;
     pane.show(bounds);
     this.focused = bounds;
     this.overlays();
@@ -746,7 +748,7 @@ class Editor extends EventTarget {
     if (!on.length && !this.following) return;
     this.following = on.length > 0;
     this.link.ask({ type: 'consequences', on }).catch((error) => this.trouble(error));
-    for (const of of on) this.#ownPane(of, {}).note.textContent = 'Computing …';
+    for (const of of on) this.#ownPane(of).note.textContent = 'Computing …';
   }
 
   #drop(of) {
@@ -758,12 +760,10 @@ class Editor extends EventTarget {
     this.#own.delete(of);
   }
 
-  #ownPane(of, { size }) {
+  #ownPane(of) {
     let entry = this.#own.get(of);
-    const [columns, rows] = size ?? [this.columns, this.rows];
     if (!entry) {
-      entry = this.#pane({ map: of, title: CONSEQUENCES[of] ?? of, own: true }, new Plane(rows, columns));
-      entry.of = of;
+      entry = this.#pane({ map: of, title: CONSEQUENCES[of] ?? of, own: true }, new Plane(this.rows, this.columns));
       this.#own.set(of, entry);
       this.#arrange();
     }
@@ -772,34 +772,27 @@ class Editor extends EventTarget {
 
   #consequence(header, planes) {
     if (!this.dom.more.querySelector(`[data-consequence="${header.of}"]`)?.checked) return;
-    const entry = this.#ownPane(header.of, header), { note, pane } = entry;
-    if (header.error) { note.textContent = header.error; note.classList.add('bad'); return; }
-    note.classList.remove('bad');
-    if (!planes) { note.textContent = `${header.stage ?? 'Computing'} …`; return; }
-    const [columns, rows] = header.size;
-    if (entry.plane.rows !== rows || entry.plane.columns !== columns) {
-      entry.plane = pane.plane = new Plane(rows, columns);
-    }
-    const values = planes.find((plane) => plane.name === 'values').values;
-    entry.plane.put({ level: 0, i: 0, j: 0, ni: columns, nj: rows, values });
+    const entry = this.#ownPane(header.of), { note, pane } = entry;
+    note.classList.toggle('bad', Boolean(header.error));
+    note.textContent = note.title = header.error ?? '';
+    if (header.error) return;
+    const [columns, rows] = header.size, find = (name) => planes.find((plane) => plane.name === name)?.values;
+    if (entry.plane.rows !== rows || entry.plane.columns !== columns) entry.plane = pane.plane = new Plane(rows, columns);
+    entry.plane.put({ level: 0, i: 0, j: 0, ni: columns, nj: rows, values: find('values') });
     this.look.paintOwn(entry, header);
-    const described = { columns, rows };
-    const before = pane.grid;
-    if (!entry.grid || entry.described !== JSON.stringify(header.grid)) {
-      entry.described = JSON.stringify(header.grid);
-      const mesh = header.grid?.kind === 'curvilinear' && planes.find((plane) => plane.name === 'lon');
-      entry.grid = header.grid?.kind === 'regular' ? new RegularGrid(header.grid, described)
-        : mesh ? new MeshGrid({ header: { level: 0, size: [columns, rows] }, planes: [mesh, planes.find((plane) => plane.name === 'lat')] }, described) : new RegularGrid({ kind: 'index' }, described);
-    }
-    if (before !== entry.grid) {
-      pane.useGrid(entry.grid);
+    // With corners of its own it is on another grid, which stays the same from edit to edit.
+    const corners = find('lon');
+    if (!pane.grid || !corners && pane.grid !== this.grid) {
+      pane.apart = Boolean(corners);
+      pane.useGrid(corners ? new MeshGrid({ header: { level: 0, size: [columns, rows] }, planes: [{ values: corners }, { values: find('lat') }] }, { columns, rows }) : this.grid);
       if (this.#linked(this.values.pane, pane)) pane.follow(this.values.pane.camera);
     }
     pane.redraw();
     const findings = header.findings ?? [];
-    note.textContent = header.seconds === undefined ? '' : `${header.seconds.toFixed(header.seconds < 1 ? 2 : 1)} s${findings.length ? `, ${count(findings.length, 'finding')}` : ''}`;
-    note.title = findings.map((f) => f.message ?? f).join('\n');
+    note.textContent = [`${numberText(header.seconds, 2)} s`, ...(findings.length ? [count(findings.length, 'finding')] : [])].join(', ');
+    note.title = findings.map((finding) => finding.message).join('\n');
     this.root.dataset[header.of] = header.sequence;
+    if (pane.large) this.look.legend();
   }
 
   // ---- panels and keys ----

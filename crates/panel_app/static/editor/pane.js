@@ -28,6 +28,8 @@ const INKS = {
 export class Pane extends EventTarget {
   view = new View();
   large = false;
+  /** It is on a grid of its own. */
+  apart = false;
   grid = null;
   /** Cells to be seen from afar: `[[i, j], ...]`. */
   marks = [];
@@ -255,7 +257,7 @@ export class Pane extends EventTarget {
   }
 
   /** True when its cells are those that are edited. */
-  get sharesGrid() { return this.about.own !== true; }
+  get sharesGrid() { return !this.apart; }
 
   #moveLast(context, place) {
     const { extent } = this.#drawn, { view } = this;

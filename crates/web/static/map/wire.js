@@ -14,11 +14,13 @@ export function parse(buffer) {
   const length = new DataView(buffer).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   // What has no window is a list: one row, however long.
-  const width = header.window?.[2] ?? Infinity;
+  const [, , columns, rows] = header.window ?? [0, 0, Infinity, 1];
+  // Corners are one more than cells each way.
+  const widthOf = (plane) => plane.encoding === 'f32' && plane.bytes === 4 * (columns + 1) * (rows + 1) ? columns + 1 : columns;
   let at = 8 + length;
   const planes = header.planes.map((plane) => {
     const payload = bytes.subarray(at, at += plane.bytes);
-    return { name: plane.name, error: plane.error, table: plane.table ?? null, values: decode(plane, payload, width) };
+    return { name: plane.name, error: plane.error, table: plane.table ?? null, values: decode(plane, payload, widthOf(plane)) };
   });
   return { header, planes };
 }
