@@ -10,6 +10,7 @@
 
 import { MeshGrid, RegularGrid } from '../map/grid.js';
 import { latText, lonText, numberText } from '../map/view.js';
+import { Consequences } from './consequences.js';
 import { Display } from './display.js';
 import { count, make } from './dom.js';
 import { icon } from './icons.js';
@@ -32,8 +33,6 @@ const COUNTED = {
   passages: { one: 'narrow passage', several: 'narrow passages', none: 'No narrow passages' },
   poles: { one: 'cell to correct', several: 'cells to correct', none: 'Poles are right' },
 };
-
-const CONSEQUENCES = { routing: 'River basins', bathymetry: 'Bathymetry on the ocean grid' };
 
 class Editor extends EventTarget {
   /** What the server said of the draft. */
@@ -58,7 +57,6 @@ class Editor extends EventTarget {
   display = { lines: true, edges: true };
   #asking = 0;
   #exact = 0;
-  #own = new Map();
   #wide = null;
 
   constructor(root) {
@@ -82,7 +80,7 @@ class Editor extends EventTarget {
   get columns() { return this.about.columns; }
   get rows() { return this.about.rows; }
   get values() { return this.maps.get('values'); }
-  get large() { return [...this.maps.values(), ...this.#own.values()].find((m) => m.pane.large)?.pane; }
+  get large() { return this.#all().find((m) => m.pane.large)?.pane; }
   get online() { return this.link.state === 'open'; }
   get writable() { return Boolean(this.about?.writable) && this.online && !this.closed; }
   /** What was done to the map, without what was done to the list. */
@@ -104,6 +102,7 @@ class Editor extends EventTarget {
   #build() {
     const button = (name, label, hint, act) => make('button', { type: 'button', class: 'icon', 'data-do': name, 'aria-label': label, title: hint ?? label, onclick: act }, icon(name));
     this.look = new Display(this);
+    this.consequences = new Consequences(this);
     const tool = (name, label, letter) => make('button', { type: 'button', class: 'icon', 'data-tool': name, 'aria-pressed': 'false', 'aria-label': label, title: `${label} (${letter})`, onclick: () => this.use(name) }, icon(name));
     const mode = (name, label, hint) => make('button', { type: 'button', class: 'icon', 'data-mode': name, 'aria-pressed': String(name === 'replace'), 'aria-label': label, title: hint, onclick: () => this.setMode(name) }, icon(name));
     this.dom = {
@@ -119,7 +118,6 @@ class Editor extends EventTarget {
       readout: make('output', { class: 'readout', 'aria-live': 'off' }),
       legend: make('div', { class: 'legend', role: 'group', 'aria-label': 'Colours' }),
       spoken: make('div', { class: 'unseen', 'aria-live': 'polite' }),
-      more: make('div', { class: 'more', hidden: true }),
     };
     const d = this.dom;
     d.tools = make('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Tools' },
@@ -158,7 +156,7 @@ class Editor extends EventTarget {
     const heading = this.root.querySelector('[data-actions]');
     heading.replaceChildren(d.status, make('div', { class: 'group' }, d.undo, d.redo), d.save);
     this.root.querySelector('[data-work]').replaceChildren(d.banner, make('div', { class: 'work' },
-      make('section', { class: 'maps', 'aria-label': 'Maps' }, d.switch, d.slices, d.tools, d.first, make('div', { class: 'below' }, d.readout, d.legend), d.others, d.more), side), d.spoken, this.saving.element);
+      make('section', { class: 'maps', 'aria-label': 'Maps' }, d.switch, d.slices, d.tools, d.first, make('div', { class: 'below' }, d.readout, d.legend), d.others, this.consequences.element), side), d.spoken, this.saving.element);
     this.#keys();
     this.use('move');
     this.#updateButtons();
@@ -171,7 +169,7 @@ class Editor extends EventTarget {
     const wide = matchMedia('(min-width: 900px)').matches;
     if (wide !== this.#wide) {
       this.#wide = wide;
-      this.#arrange();
+      this.arrange();
     }
     for (const { pane } of this.#all()) pane.resize();
     this.look.legend();
@@ -184,19 +182,20 @@ class Editor extends EventTarget {
     return this.#wide ? Math.max(300, innerHeight - below) : Math.max(240, innerHeight * .55);
   }
 
-  #all() { return [...this.maps.values(), ...this.#own.values()]; }
+  #all() { return [...this.maps.values(), ...this.consequences.maps.values()]; }
 
   // ---- what the server says ----
 
   #greeted(hello) {
     const before = this.about;
+    // Of a map that is too large to be edited nothing else is made.
+    if (!hello.writable) hello.maps = hello.maps.filter((m) => m.map === 'values');
+    this.root.dataset.writable = hello.writable;
     this.about = hello;
     this.closed = false;
     this.variable = hello.field.variables.find((v) => v.name === hello.variable);
     const fresh = !before || before.draft !== hello.draft || before.rows !== hello.rows || before.columns !== hello.columns;
     if (fresh) this.#begin();
-    // Of a map that is too large to be edited nothing else is made.
-    if (!hello.writable) hello.maps = hello.maps.filter((m) => m.map === 'values');
     this.awaited = new Set(hello.maps.map((m) => m.map));
     this.#take(hello.state, true);
     this.sequence = hello.state.sequence;
@@ -205,7 +204,7 @@ class Editor extends EventTarget {
       this.#reselect();
       if (this.at.some((k) => k)) this.#askViews();
     }
-    this.#followConsequences();
+    this.consequences.follow();
     this.#notices();
   }
 
@@ -220,22 +219,22 @@ class Editor extends EventTarget {
     if (about.meaning === 'basins') this.filter = { land: false, ocean: true };
     for (const { pane, choice } of this.#all()) { pane.element.remove(); choice.remove(); }
     this.maps.clear();
-    this.#own.clear();
+    this.consequences.begin();
     for (const { map, title, style } of about.maps) {
       const plane = new Plane(about.rows, about.columns);
-      const entry = this.#pane({ map, title, style }, plane);
+      const entry = this.addMap({ map, title, style }, plane);
       entry.windows = new Windows(this.link, plane, () => ({ map, at: this.at }), () => { this.#viewed(entry); });
       this.maps.set(map, entry);
     }
     this.values.pane.large = true;
-    this.#arrange();
+    this.arrange();
     this.#slices();
     this.look.begin();
-    this.#moreMaps();
     this.useProjection(this.#geometry.kind === 'index' ? 'index' : 'geographic');
   }
 
-  #pane(about, plane) {
+  /** A map with its heading, its place in the switch of small windows, and its notes. */
+  addMap(about, plane) {
     const pane = new Pane(this, about, plane);
     const badge = make('button', { type: 'button', class: 'count', hidden: true, onclick: () => this.openPanel('check') });
     const grow = make('button', { type: 'button', class: 'icon small', 'aria-label': `Show ${about.title} large`, title: 'Show large', onclick: () => this.enlarge(about.map) }, icon('grow'));
@@ -281,7 +280,7 @@ class Editor extends EventTarget {
         this.mesh = { header, planes };
         return this.useProjection(this.projection);
       case 'change': return this.#changed(header, planes);
-      case 'consequence': return this.#consequence(header, planes);
+      case 'consequence': return this.consequences.take(header, planes);
       case 'open': return this.#take({ open: header.open });
       case 'newest':
         this.about.newest = header.revision;
@@ -321,7 +320,7 @@ class Editor extends EventTarget {
     if (!mine && header.what) this.#flash(`${describe(header.what)} in another window.`);
     this.look.limits();
     for (const { pane } of this.#all()) pane.redraw();
-    for (const { note } of this.#own.values()) note.textContent = 'Computing …';
+    this.consequences.outdated();
     if (this.selection && header.maps.length) this.#reselect();
     for (const panel of this.panels) panel.changed?.(header);
     // A window that nobody sees has no frames.
@@ -594,13 +593,14 @@ class Editor extends EventTarget {
     const before = this.large;
     for (const { pane, about } of this.#all()) pane.large = about.map === map;
     if (before) this.large.view.fitted = before.view.fitted;
-    this.#arrange();
+    this.arrange();
     for (const { pane } of this.#all()) pane.resize();
-    if (before && before !== this.large && this.#linked(before, this.large)) this.large.follow(before.camera);
+    if (before && before !== this.large && this.linked(before, this.large)) this.large.follow(before.camera);
     this.look.legend();
   }
 
-  #arrange() {
+  /** Puts the large map first, the others below it. */
+  arrange() {
     const { first, others, switch: choice } = this.dom;
     for (const entry of this.#all()) {
       (entry.pane.large ? first : others).append(entry.pane.element);
@@ -610,10 +610,11 @@ class Editor extends EventTarget {
     choice.hidden = this.#all().length < 2;
   }
 
-  #linked(a, b) { return a.grid === b.grid || (a.grid?.geographic && b.grid?.geographic); }
+  /** True for panes that can look at the same part of the world. */
+  linked(a, b) { return a.grid === b.grid || (a.grid?.geographic && b.grid?.geographic); }
 
   #carry(from) {
-    for (const { pane } of this.#all()) if (pane !== from && pane.grid && this.#linked(from, pane)) pane.follow(from.camera);
+    for (const { pane } of this.#all()) if (pane !== from && pane.grid && this.linked(from, pane)) pane.follow(from.camera);
     this.focused = null;
     this.#cover();
   }
@@ -732,67 +733,6 @@ class Editor extends EventTarget {
       this.maps.get(map).sequence = -1;
       this.#windowCame(header, planes);
     } catch (error) { this.trouble(error); }
-  }
-
-  // ---- live consequences ----
-
-  #moreMaps() {
-    const { more } = this.dom, offered = this.about.consequences ?? [];
-    more.hidden = !offered.length;
-    more.replaceChildren(make('span', {}, 'Show what follows, as you edit:'), ...offered.map((of) => make('label', { class: 'check' },
-      make('input', { type: 'checkbox', 'data-consequence': of, onchange: (event) => { if (!event.target.checked) this.#drop(of); this.#followConsequences(); } }), make('span', {}, CONSEQUENCES[of] ?? of))));
-  }
-
-  #followConsequences() {
-    const on = [...this.dom.more.querySelectorAll('input:checked')].map((input) => input.dataset.consequence);
-    if (!on.length && !this.following) return;
-    this.following = on.length > 0;
-    this.link.ask({ type: 'consequences', on }).catch((error) => this.trouble(error));
-    for (const of of on) this.#ownPane(of).note.textContent = 'Computing …';
-  }
-
-  #drop(of) {
-    const entry = this.#own.get(of);
-    if (!entry) return;
-    if (entry.pane.large) this.enlarge('values');
-    entry.pane.element.remove();
-    entry.choice.remove();
-    this.#own.delete(of);
-  }
-
-  #ownPane(of) {
-    let entry = this.#own.get(of);
-    if (!entry) {
-      entry = this.#pane({ map: of, title: CONSEQUENCES[of] ?? of, own: true }, new Plane(this.rows, this.columns));
-      this.#own.set(of, entry);
-      this.#arrange();
-    }
-    return entry;
-  }
-
-  #consequence(header, planes) {
-    if (!this.dom.more.querySelector(`[data-consequence="${header.of}"]`)?.checked) return;
-    const entry = this.#ownPane(header.of), { note, pane } = entry;
-    note.classList.toggle('bad', Boolean(header.error));
-    note.textContent = note.title = header.error ?? '';
-    if (header.error) return;
-    const [columns, rows] = header.size, find = (name) => planes.find((plane) => plane.name === name)?.values;
-    if (entry.plane.rows !== rows || entry.plane.columns !== columns) entry.plane = pane.plane = new Plane(rows, columns);
-    entry.plane.put({ level: 0, i: 0, j: 0, ni: columns, nj: rows, values: find('values') });
-    this.look.paintOwn(entry, header);
-    // With corners of its own it is on another grid, which stays the same from edit to edit.
-    const corners = find('lon');
-    if (!pane.grid || !corners && pane.grid !== this.grid) {
-      pane.apart = Boolean(corners);
-      pane.useGrid(corners ? new MeshGrid({ header: { level: 0, size: [columns, rows] }, planes: [{ values: corners }, { values: find('lat') }] }, { columns, rows }) : this.grid);
-      if (this.#linked(this.values.pane, pane)) pane.follow(this.values.pane.camera);
-    }
-    pane.redraw();
-    const findings = header.findings ?? [];
-    note.textContent = [`${numberText(header.seconds, 2)} s`, ...(findings.length ? [count(findings.length, 'finding')] : [])].join(', ');
-    note.title = findings.map((finding) => finding.message).join('\n');
-    this.root.dataset[header.of] = header.sequence;
-    if (pane.large) this.look.legend();
   }
 
   // ---- panels and keys ----
