@@ -301,21 +301,12 @@ impl Work {
         }
         let plane = self.plane(at)?;
         let preview = plane.document.preview(action, &plane.maps)?;
-        let layers = {
-            // The present maps follow a copy to tell what would be different.
-            let (before, after) = (&plane.maps, &preview.maps);
-            let differing = |&layer: &Layer| {
-                let cells: Vec<u32> = (0..u32::try_from(plane.document.map().cells()).unwrap_or(u32::MAX))
-                    .filter(|&cell| {
-                        let values = [before, after].map(|maps| maps.value(layer, cell as usize));
-                        values[0].to_bits() != values[1].to_bits()
-                    })
-                    .collect();
-                let values = cells.iter().map(|&cell| after.value(layer, cell as usize)).collect();
-                boundary::edit::LayerChanges { layer, cells, values }
-            };
-            Layer::ALL.iter().map(differing).collect()
-        };
+        // A copy of the derived maps follows, to tell what would be different.
+        let mut values = plane.document.values().to_owned();
+        for (&cell, &value) in preview.changes.cells.iter().zip(&preview.changes.values) {
+            values[plane.document.map().position(cell as usize)] = value;
+        }
+        let layers = plane.maps.clone().update(plane.document.map(), values.view(), &preview.changes.cells);
         let shown = self.base.editor.layers(self.base.meaning);
         let mut maps = told(preview.changes, layers);
         maps.retain(|change| {

@@ -92,7 +92,6 @@ impl Consequences {
         jobs: &mpsc::Sender<Job>,
         computing: &Arc<Semaphore>,
     ) {
-        self.shown.retain(|kind, _| wanted.contains(kind));
         let sequence = work.history.sequence;
         let begun = |(of, kinds): &(i64, BTreeSet<Kind>)| *of == sequence && kinds.is_superset(wanted);
         if wanted.is_empty() || self.running || self.begun.as_ref().is_some_and(begun) {
@@ -102,6 +101,8 @@ impl Consequences {
         let (map, values) = (plane.document.map().clone(), plane.document.values().to_owned());
         let (store, data_file) = (work.store.clone(), work.base.data_file.clone());
         let (kinds, jobs, computing) = (wanted.clone(), jobs.downgrade(), Arc::clone(computing));
+        // What there was is of another state, or will be there again with the rest.
+        self.shown.clear();
         self.running = true;
         self.begun = Some((sequence, kinds.clone()));
         tokio::spawn(async move {

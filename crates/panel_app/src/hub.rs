@@ -484,9 +484,11 @@ impl Task {
             }
             (Changed::Draft(_), container) => {
                 let Some(mut container) = container else { return Ok(None) };
-                container.set("id", Value::Null);
-                let others = Frame::Binary(container.to_bytes().into());
-                self.pages.retain(|other, page| other == tab || page.send(others.clone()));
+                if self.pages.len() > 1 {
+                    container.set("id", Value::Null);
+                    let others = Frame::Binary(container.to_bytes().into());
+                    self.pages.retain(|other, page| other == tab || page.send(others.clone()));
+                }
                 container.set("id", id.clone());
                 Ok(Some(Frame::Binary(container.to_bytes().into())))
             }

@@ -225,7 +225,7 @@ mod tests {
             (r#"{"type":"ping"}"#, None, "'id'"),
             (r#"{"id":2,"type":"apply"}"#, Some(2), "key"),
             (r#"{"id":3,"type":"dance"}"#, Some(3), "dance"),
-            (r#"{"id":4,"type":"undo","key":"x"}"#, Some(4), "key"),
+            (r#"{"id":4,"type":"undo","key":"x"}"#, Some(4), "UUID"),
             (r#"{"id":5,"type":"view","window":[1,2]}"#, Some(5), "window"),
         ] {
             let (answered, message) = parse(text).unwrap_err();

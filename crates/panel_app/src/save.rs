@@ -182,7 +182,14 @@ fn put(variable: &mut Variable, position: &[usize], value: f64) {
         .find_map(|name| variable.attributes.get(name).and_then(AttributeValue::as_f64));
     let stored = if value.is_nan() { fill.unwrap_or(value) } else { value };
     if !fits(&variable.values, stored) {
-        widen(variable, DataType::F64);
+        // Integers with missing values among them are edited as doubles, and may still become wider integers.
+        let wider: &[DataType] = match variable.values {
+            Values::I8(_) | Values::U8(_) => &[DataType::I16, DataType::I32],
+            Values::I16(_) | Values::U16(_) => &[DataType::I32],
+            _ => &[],
+        };
+        let wider = wider.iter().find(|wider| holds(**wider, stored));
+        widen(variable, wider.copied().unwrap_or(DataType::F64));
     }
     let at = IxDyn(position);
     match &mut variable.values {
@@ -201,18 +208,34 @@ fn put(variable: &mut Variable, position: &[usize], value: f64) {
 }
 
 fn fits(values: &Values, value: f64) -> bool {
-    let (least, most) = match values {
+    let own = match values {
+        Values::I8(_) => DataType::I8,
+        Values::U8(_) => DataType::U8,
+        Values::I16(_) => DataType::I16,
+        Values::U16(_) => DataType::U16,
+        Values::I32(_) => DataType::I32,
+        Values::U32(_) => DataType::U32,
+        Values::I64(_) => DataType::I64,
+        Values::U64(_) => DataType::U64,
         Values::F32(_) | Values::F64(_) => return true,
-        Values::I8(_) => (f64::from(i8::MIN), f64::from(i8::MAX)),
-        Values::U8(_) => (0.0, f64::from(u8::MAX)),
-        Values::I16(_) => (f64::from(i16::MIN), f64::from(i16::MAX)),
-        Values::U16(_) => (0.0, f64::from(u16::MAX)),
-        Values::I32(_) => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        Values::U32(_) => (0.0, f64::from(u32::MAX)),
-        // Beyond 2^53 nothing is edited.
-        Values::I64(_) => (-9e15, 9e15),
-        Values::U64(_) => (0.0, 9e15),
         Values::Char(_) | Values::Text(_) => return false,
+    };
+    holds(own, value)
+}
+
+/// Whether an integer type holds a value.
+fn holds(integer: DataType, value: f64) -> bool {
+    let (least, most) = match integer {
+        DataType::I8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
+        DataType::U8 => (0.0, f64::from(u8::MAX)),
+        DataType::I16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
+        DataType::U16 => (0.0, f64::from(u16::MAX)),
+        DataType::I32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        DataType::U32 => (0.0, f64::from(u32::MAX)),
+        // Beyond 2^53 nothing is edited.
+        DataType::I64 => (-9e15, 9e15),
+        DataType::U64 => (0.0, 9e15),
+        DataType::F32 | DataType::F64 | DataType::Char | DataType::Text => return false,
     };
     value.fract() == 0.0 && (least..=most).contains(&value)
 }

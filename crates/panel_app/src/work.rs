@@ -5,7 +5,7 @@
 //! Invariants: what a change answers is in the store; what is in memory is what the stored events tell. A change is carried
 //! out, then stored, then told; where it cannot be stored, what it did in memory is dropped and read anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use boundary::edit::Changes;
 use serde_json::{Map as Object, Value, json};
@@ -448,7 +448,8 @@ impl Work {
             before.get(&number) != Some(&status)
         };
         let mut state = self.state(changed);
-        let gone = self.told.iter().filter(|(number, _)| !statuses.iter().any(|(now, _)| now == number));
+        let now: HashSet<i64> = statuses.iter().map(|(number, _)| *number).collect();
+        let gone = self.told.iter().filter(|(number, _)| !now.contains(number));
         state.insert("dropped".into(), gone.map(|(number, _)| *number).collect());
         self.told = statuses;
         Told { what, at: Vec::new(), maps, whole, report: None, state: state.into() }

@@ -1,0 +1,366 @@
+//! What a save makes: the file, the lineage, the step, the message, and what is stale then.
+
+use dataset::{Attributes, Values, Variable};
+use serde_json::{Map, Value, json};
+use store::{Edit, Reach, StepState};
+use uuid::Uuid;
+use workflow::{FileType, Step};
+
+use crate::harness::{
+    COLUMNS, ROWS, Server, Tab, User, bathymetry, heights, integers, numbers, same_bits, topography,
+};
+
+async fn open() -> (Server, User, store::DataFileId, Tab) {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    (server, ada, id, tab)
+}
+
+fn cell(i: usize, j: usize) -> Value {
+    json!({ "cells": [{ "row": j, "column": i }] })
+}
+
+fn sent(server: &Server) -> Vec<(String, Value)> {
+    let messages = server.store.outbox_lease(100).unwrap();
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+    server.store.outbox_remove(&ids).unwrap();
+    messages.into_iter().map(|message| (message.key, Value::Object(message.body))).collect()
+}
+
+/// D7b: the answer comes when everything is stored, and then everything is: the page may leave. D6b: the message is in the
+/// outbox, whether or not there is a broker.
+#[actix_web::test]
+async fn d7b_a_save_is_answered_when_it_is_stored() {
+    let (server, ada, id, mut tab) = open().await;
+    let mut other = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    // Right behind each other, without waiting.
+    let action = json!({ "operation": { "absolute": { "value": -100 } }, "selection": cell(18, 7) });
+    tab.send(json!({ "type": "apply", "action": action })).await;
+    let key = Uuid::new_v4();
+    let save = json!({ "type": "save", "key": key, "description": " an inland sea ", "sequence": 1 });
+    let done = tab.ask(save.clone()).await.head;
+    assert_eq!(
+        (&done["type"], &done["revision"], &done["redirect"]),
+        (&json!("done"), &json!(1), &json!(format!("/{id}/steps")))
+    );
+    let (revision, saved) = server.latest(id, FileType::Raw);
+    assert_eq!((revision.revision, revision.step), (1, Some(Step::InternalOceans)));
+    assert_eq!(revision.info["changes"], "an inland sea");
+    assert_eq!(revision.parents, [server.store.revision(id, 0).unwrap().unwrap().id]);
+    let mut expected = heights();
+    expected[[7, 18]] = -100.0;
+    assert!(same_bits(&numbers(&saved, "topo"), &expected.iter().copied().collect::<Vec<_>>()));
+    assert_eq!(saved.variable("topo").unwrap().attributes.text("units"), Some("m"));
+    let step = server.store.step(id, Step::InternalOceans).unwrap();
+    assert_eq!(step.state, StepState::Done);
+    assert!(step.findings.iter().any(|finding| finding.code == "internal-oceans"), "{:?}", step.findings);
+    let list: Value = serde_json::from_str(step.parameters.unwrap()["undo_list"].as_str().unwrap()).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(sent(&server), [("preprocessing.internal_oceans.done".to_owned(), json!({ "id": id }))]);
+    assert_eq!(other.event("saved").await.head["revision"], json!(1));
+    assert_eq!(other.refused(json!({ "type": "undo" })).await.0, "conflict");
+    // The next draft begins on what was saved.
+    let mut next = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    assert_ne!(next.hello["draft"], tab.hello["draft"]);
+    assert_eq!((&next.hello["revision"], &next.hello["state"]["sequence"]), (&json!(1), &json!(0)));
+    assert_eq!(next.value(18, 7).await, json!(-100.0));
+    assert_eq!(next.hello["previous"], json!({ "actions": 1, "unreadable": 0 }));
+}
+
+#[actix_web::test]
+async fn a_page_that_has_not_seen_everything_does_not_save() {
+    let (server, ada, id, mut tab) = open().await;
+    let mut other = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    tab.apply(json!({ "absolute": { "value": 1 } }), cell(1, 1)).await;
+    let (code, message) = other.refused(json!({ "type": "save", "sequence": 0 })).await;
+    assert_eq!(code, "conflict", "{message}");
+    assert_eq!(server.store.revisions(id).unwrap().len(), 1);
+}
+
+/// D7: only where land was raised or lowered, and nothing else, the routing keeps the bathymetry.
+#[actix_web::test]
+async fn d7_edits_of_land_alone_say_so() {
+    let (server, ada, id, mut tab) = open().await;
+    tab.apply(json!({ "relative": { "value": 50 } }), json!({ "range": { "of": "value", "from": 1 } })).await;
+    tab.save("higher").await;
+    let expected = json!({ "id": id, "next_step_only": true });
+    assert_eq!(sent(&server), [("preprocessing.internal_oceans.done".to_owned(), expected)]);
+    for (selection, value) in
+        [(cell(18, 8), json!(-1.0)), (cell(0, 5), json!(-2.5)), (json!({ "cells": [] }), json!(1.0))]
+    {
+        let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+        tab.apply(json!({ "absolute": { "value": value } }), selection.clone()).await;
+        tab.save("").await;
+        assert_eq!(sent(&server)[0].1, json!({ "id": id }), "{selection}");
+    }
+    // An edit of the sea that was undone before the save is none.
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    tab.apply(json!({ "relative": { "value": 5 } }), cell(18, 8 + 1)).await;
+    tab.ask(json!({ "type": "undo" })).await;
+    tab.apply(json!({ "relative": { "value": 5 } }), cell(18, 6)).await;
+    tab.save("").await;
+    assert_eq!(sent(&server)[0].1, json!({ "id": id, "next_step_only": true }));
+}
+
+/// D9: two editors of one workflow that save at the same moment get two revisions.
+#[actix_web::test]
+async fn d9_saves_at_once_get_numbers_of_their_own() {
+    let (server, ada, id, mut tab) = open().await;
+    let mut explorer = server.open(&ada, &format!("value_changer?id={id}&file_type=raw")).await;
+    let first = tab.send(json!({ "type": "save", "sequence": 0 })).await;
+    let second = explorer.send(json!({ "type": "save", "sequence": 0 })).await;
+    let numbers = [
+        tab.answer(first).await.head["revision"].clone(),
+        explorer.answer(second).await.head["revision"].clone(),
+    ];
+    assert!(numbers.contains(&json!(1)) && numbers.contains(&json!(2)), "{numbers:?}");
+}
+
+/// D11: what was made from a file that the variable explorer saved is stale, and says why.
+#[actix_web::test]
+async fn d11_what_was_made_from_an_explored_file_is_stale() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let bathy = server.add(id, FileType::Bathy, &bathymetry());
+    let edit = Edit {
+        data_file: id,
+        step: Some(Step::Subbasins),
+        file_type: FileType::SubBasins,
+        staged: server.staged(&bathymetry()),
+        info: Map::new(),
+        parameters: Map::new(),
+        parents: vec![bathy.id],
+        findings: Vec::new(),
+        reach: Reach::Everything,
+        form_key: None,
+        request_id: None,
+    };
+    server.store.record_edit(edit).unwrap();
+    sent(&server);
+    let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=bathy")).await;
+    tab.apply(json!({ "absolute": { "value": 500 } }), cell(3, 3)).await;
+    tab.save("deeper").await;
+    let step = server.store.step(id, Step::Subbasins).unwrap();
+    assert_eq!(
+        (step.state, step.reason.as_deref()),
+        (StepState::Stale, Some("Bathymetry was edited after it"))
+    );
+    assert!(sent(&server).is_empty(), "the explorer is no step");
+    let (revision, saved) = server.latest(id, FileType::Bathy);
+    assert_eq!((revision.step, revision.info["changes"].as_str()), (None, Some("deeper")));
+    assert_eq!(numbers(&saved, "Bathymetry")[3 * 20 + 3], 500.0);
+}
+
+/// Integers stay integers as long as they can, widen instead of wrapping around, and missing values stay missing.
+#[actix_web::test]
+async fn integers_keep_their_type_and_their_missing_values() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    for (operation, expected_type, expected) in [
+        (json!({ "relative": { "value": 7 } }), "i16", 1044.0),
+        (json!({ "absolute": { "value": 40_000 } }), "i32", 40_000.0),
+        (json!({ "percentage": { "value": 50 } }), "f64", 1037.0 * 1.5),
+        (json!({ "relative": { "value": 0.5 } }), "f64", 1037.5),
+    ] {
+        let id = server.upload(&ada, &integers());
+        let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=raw&variable=count")).await;
+        let selection = json!({ "union": [cell(1, 1), cell(4, 4)] });
+        let action = json!({ "operation": operation, "selection": selection, "filter": { "land": true, "ocean": true } });
+        tab.ask(json!({ "type": "apply", "at": [1], "action": action })).await;
+        tab.save("").await;
+        let (_, saved) = server.latest(id, FileType::Raw);
+        let variable = saved.variable("count").unwrap();
+        let found = match &variable.values {
+            Values::I16(_) => "i16",
+            Values::I32(_) => "i32",
+            Values::F64(_) => "f64",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected_type, "{operation}");
+        let (before, after) = (numbers(&integers(), "count"), numbers(&saved, "count"));
+        let changed: Vec<usize> = (0..before.len()).filter(|&k| before[k] != after[k]).collect();
+        let slice = ROWS * COLUMNS;
+        let filled = slice + 4 * COLUMNS + 4;
+        assert_eq!(after[slice + COLUMNS + 1], expected, "{operation}");
+        assert!(changed.iter().all(|&k| k == slice + COLUMNS + 1 || k == filled), "{operation}: {changed:?}");
+        if !operation["absolute"].is_object() {
+            assert_eq!(after[filled], -999.0, "{operation}: missing stays missing");
+        }
+        assert_eq!(
+            variable.decode().unwrap()[[0, 4, 4]].to_bits() >> 52,
+            0x7ff,
+            "{operation}: read as missing"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn single_precision_and_packed_numbers_are_stored_as_what_they_are() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut dataset = topography();
+    let single = heights().mapv(|height| height as f32).into_dyn();
+    dataset.variables.push(Variable::new("single", &["lat", "lon"], Values::F32(single), Attributes::new()));
+    let packed =
+        ndarray::Array2::from_shape_fn((ROWS, COLUMNS), |(j, i)| (j * COLUMNS + i) as i16).into_dyn();
+    let attributes = Attributes::new().with("scale_factor", 0.5).with("add_offset", 100.0);
+    dataset.variables.push(Variable::new("packed", &["lat", "lon"], Values::I16(packed), attributes));
+    let id = server.upload(&ada, &dataset);
+    for (name, value) in [("single", 0.1), ("packed", 0.3)] {
+        let mut tab =
+            server.open(&ada, &format!("value_changer?id={id}&file_type=raw&variable={name}")).await;
+        tab.apply(json!({ "absolute": { "value": value } }), cell(2, 1)).await;
+        tab.save("").await;
+    }
+    let (_, saved) = server.latest(id, FileType::Raw);
+    let Values::F32(single) = &saved.variable("single").unwrap().values else { panic!("single precision") };
+    assert_eq!((single[[1, 2]], single[[1, 3]]), (0.1_f32, heights()[[1, 3]] as f32));
+    let packed = saved.variable("packed").unwrap().decode().unwrap();
+    assert_eq!((packed[[1, 2]], packed[[1, 3]]), (0.3, 100.0 + 0.5 * (COLUMNS + 3) as f64));
+}
+
+#[actix_web::test]
+async fn sub_basins_are_stored_as_three_masks_and_land_belongs_to_none() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let bathy = server.add(id, FileType::Bathy, &bathymetry());
+    let path = format!("sub_basins?id={id}");
+    let mut tab = server.open(&ada, &path).await;
+    tab.apply(
+        json!({ "absolute": { "value": 3 } }),
+        json!({ "index_box": { "columns": [0, 2], "rows": [5, 7] } }),
+    )
+    .await;
+    assert_eq!(
+        tab.refused(json!({ "type": "apply", "action": { "operation": { "absolute": { "value": 4 } } } }))
+            .await
+            .0,
+        "invalid"
+    );
+    tab.save("").await;
+    let (revision, saved) = server.latest(id, FileType::SubBasins);
+    assert_eq!((revision.step, revision.parents.clone()), (Some(Step::Subbasins), vec![bathy.id]));
+    let indian = numbers(&saved, "indmsk");
+    let row = |j: usize| indian[j * 20..j * 20 + 4].to_vec();
+    assert_eq!((row(5), row(6)), (vec![1.0, 1.0, 1.0, 0.0], vec![0.0; 4]));
+    assert_eq!(sent(&server), [("preprocessing.subbasins.done".to_owned(), json!({ "id": id }))]);
+    // Opened again, it starts from what was saved.
+    let mut again = server.open(&ada, &path).await;
+    assert_eq!(again.value(1, 5).await, json!(3.0));
+}
+
+/// *Apply previous changes*: the list of the last save, also one that the original stored.
+#[actix_web::test]
+async fn previous_changes_are_applied_again_with_a_report() {
+    let (server, ada, id, mut tab) = open().await;
+    tab.apply(
+        json!({ "relative": { "value": -5000 } }),
+        json!({ "index_box": { "columns": [14, 16], "rows": [7, 8] } }),
+    )
+    .await;
+    tab.save("").await;
+    // The topography as it was uploaded, once more: what the original did at every regridding.
+    server.add(id, FileType::Raw, &topography());
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    let change = tab.ask(json!({ "type": "previous" })).await.head;
+    assert_eq!(
+        (&change["report"][0]["fits"], change["report"].as_array().unwrap().len()),
+        (&json!("yes"), 1)
+    );
+    assert_eq!(tab.value(15, 8).await, json!(heights()[[8, 15]] - 5000.0));
+
+    let legacy = json!([
+        { "selection_expr": "((dim('lon')>=0)&(dim('lon')<=10))&((dim('lat')>=0)&(dim('lat')<=10))",
+          "calculation_type": "Relatif", "value": -100, "land": true, "ocean": true },
+        { "selection_expr": "__import__('os').system('true')", "calculation_type": "Absolute", "value": 1,
+          "land": true, "ocean": true },
+    ]);
+    let mut parameters = Map::new();
+    parameters.insert("undo_list".into(), legacy.to_string().into());
+    let edit = Edit {
+        data_file: id,
+        step: Some(Step::InternalOceans),
+        file_type: FileType::Raw,
+        staged: server.staged(&topography()),
+        info: Map::new(),
+        parameters,
+        parents: Vec::new(),
+        findings: Vec::new(),
+        reach: Reach::Everything,
+        form_key: None,
+        request_id: None,
+    };
+    server.store.record_edit(edit).unwrap();
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    tab.ask(json!({ "type": "restore", "sequence": 0 })).await;
+    let change = tab.ask(json!({ "type": "previous" })).await.head;
+    let fits: Vec<&str> =
+        change["report"].as_array().unwrap().iter().map(|line| line["fits"].as_str().unwrap()).collect();
+    assert_eq!(fits, ["yes", "no"], "{}", change["report"]);
+    assert_eq!(tab.value(18, 8).await, json!(heights()[[8, 18]] - 0.0), "outside of the box");
+    assert_eq!(tab.value(18, 9).await, json!(heights()[[9, 18]] - 100.0));
+}
+
+#[actix_web::test]
+async fn a_draft_moves_to_a_newer_revision_when_asked() {
+    let (server, ada, id, mut tab) = open().await;
+    tab.apply(json!({ "relative": { "value": 1000 } }), cell(18, 9)).await;
+    let mut newer = topography();
+    let lifted = heights().mapv(|height| height - 1.0).into_dyn();
+    newer.variables.iter_mut().find(|v| v.name == "topo").unwrap().values = Values::F64(lifted);
+    let revision = server.add(id, FileType::Raw, &newer);
+    drop(tab);
+    let path = format!("internal_oceans?id={id}");
+    let mut tab = server.open(&ada, &path).await;
+    assert_eq!(tab.value(18, 9).await, json!(heights()[[9, 18]] + 1000.0), "it stands where it stood");
+    let change = tab.ask(json!({ "type": "rebase" })).await.head;
+    assert_eq!((&change["revision"], &change["maps"][0]["whole"]), (&json!(revision.revision), &json!(true)));
+    assert_eq!(tab.value(18, 9).await, json!(heights()[[9, 18]] - 1.0 + 1000.0));
+    assert_eq!(tab.value(0, 9).await, json!(heights()[[9, 0]] - 1.0));
+    let mut again = server.open(&ada, &path).await;
+    assert_eq!(
+        (&again.hello["revision"], &again.hello["newest"]),
+        (&json!(revision.revision), &json!(revision.revision))
+    );
+
+    // To another grid: by longitude and latitude, with a report.
+    let coarse = server.add(id, FileType::Raw, &coarse());
+    let again_open = |server: &Server| server.store.latest(id, FileType::Raw).unwrap().unwrap().revision;
+    assert_eq!(again_open(&server), coarse.revision);
+    let change = again.ask(json!({ "type": "rebase" })).await.head;
+    assert_eq!(change["report"].as_array().unwrap().len(), 1, "{}", change["report"]);
+    assert_eq!(change["revision"], json!(coarse.revision));
+}
+
+/// The planet on half as many rows and columns.
+fn coarse() -> dataset::Dataset {
+    let mut dataset = dataset::Dataset::new();
+    let degrees = |unit: &str| Attributes::new().with("units", unit);
+    let lat: Vec<f64> = (0..9).map(|j| -80.0 + 20.0 * f64::from(j)).collect();
+    let lon: Vec<f64> = (0..18).map(|i| -170.0 + 20.0 * f64::from(i)).collect();
+    dataset.add_f64("lat", &["lat"], ndarray::Array1::from(lat).into_dyn(), degrees("degrees_north"));
+    dataset.add_f64("lon", &["lon"], ndarray::Array1::from(lon).into_dyn(), degrees("degrees_east"));
+    let heights = ndarray::Array2::from_elem((9, 18), -2000.0);
+    let about = Attributes::new().with("long_name", "topography").with("units", "m");
+    dataset.add_f64("topo", &["lat", "lon"], heights.into_dyn(), about);
+    dataset
+}
+
+/// Copying from another revision of the same grid, cell by cell.
+#[actix_web::test]
+async fn cells_are_copied_from_another_revision() {
+    let (server, ada, id, mut tab) = open().await;
+    let everything = json!("all");
+    tab.apply(json!({ "relative": { "value": 10 } }), everything).await;
+    tab.save("").await;
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    let copy = json!({ "operation": { "copy": { "source": "", "cells": [] } }, "selection": cell(3, 3) });
+    let change = tab.ask(json!({ "type": "apply", "action": copy, "copy": { "revision": 0 } })).await.head;
+    assert_eq!(change["state"]["actions"][0]["label"], "Copy from topo of revision 0 (Topography)");
+    assert_eq!(tab.value(3, 3).await, json!(heights()[[3, 3]]));
+    assert_eq!(tab.value(4, 3).await, json!(heights()[[3, 4]] + 10.0));
+}
