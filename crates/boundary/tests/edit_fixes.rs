@@ -186,6 +186,22 @@ fn the_pole_rules_take_values_from_the_nearest_cell_of_the_kind() {
     assert_eq!((preview.before.poles, preview.after.poles, preview.changes.cells.len()), (3, 0, 3));
 }
 
+/// Seen by a property test: the map of the pole rules does not change where land that breaks them becomes sea that does.
+#[test]
+fn the_pole_map_tells_only_of_cells_that_look_different() {
+    let values = ndarray::arr2(&[[5.0, -5.0, -5.0], [1.0, 1.0, -5.0]]);
+    let map = Map::regular(vec![0.0, 10.0, 20.0], vec![88.0, 0.0], Meaning::Elevation).unwrap();
+    let mut document = Document::new(map, values, DataType::F64).unwrap();
+    let mut maps = Maps::new(document.map(), document.values());
+    assert_eq!(maps.broken_pole_rules(), [0]);
+    let turn = Action::new(Operation::Percentage { value: -200.0 }, Selection::All);
+    let changed = document.apply(turn).unwrap().cells;
+    let changes = maps.update(document.map(), document.values(), &changed);
+    assert_eq!(maps.broken_pole_rules(), [0]);
+    let poles = changes.iter().find(|change| change.layer == Layer::Poles).unwrap();
+    assert_eq!(poles.cells, [1, 2, 3, 4, 5]);
+}
+
 #[test]
 fn smoothing_keeps_the_coast_and_flat_maps() {
     let map = ["~~~~~", "~151~", "~~~~~"];

@@ -250,7 +250,7 @@ fn flooded(map: &Map, sea: &[bool]) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     /// Undoing everything gives the loaded values back to the last bit, and redoing everything the edited ones; so does
     /// the stored history in a fresh document, and a stored history read back from its text.
@@ -372,7 +372,8 @@ proptest! {
         let changes = document.apply(action).unwrap();
         prop_assert_eq!(&preview.changes.cells, &changes.cells);
         prop_assert_eq!(preview.before, maps.counts());
-        maps.update(document.map(), document.values(), &changes.cells);
+        let layers = maps.update(document.map(), document.values(), &changes.cells);
+        prop_assert_eq!(format!("{:?}", preview.layers), format!("{layers:?}"));
         prop_assert_eq!(preview.after, maps.counts());
         prop_assert_eq!(preview.maps, maps);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Outcome;
 use super::geometry::{Map, Meaning};
 use super::selection::bounds;
-use super::{Action, Counts, Error, Maps, values};
+use super::{Action, Counts, Error, LayerChanges, Maps, values};
 
 /// What the modeller did: history is a list of these with a cursor, undo and redo move the cursor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub struct Preview {
     pub changes: Changes,
     /// The derived maps as they would be.
     pub maps: Maps,
+    /// The cells of the derived maps that would change.
+    pub layers: Vec<LayerChanges>,
     /// The counts as they are.
     pub before: Counts,
     /// The counts as they would be.
@@ -268,8 +270,8 @@ impl Document {
         let changes = outcome.changes;
         write(&mut values, &changes);
         let mut after = maps.clone();
-        after.update(&self.map, values.view(), &changes.cells);
-        Ok(Preview { changes, before: maps.counts(), after: after.counts(), maps: after })
+        let layers = after.update(&self.map, values.view(), &changes.cells);
+        Ok(Preview { changes, layers, before: maps.counts(), after: after.counts(), maps: after })
     }
 
     /// True when the edits raised or lowered land and touched no sea: of all changed cells, every one was land and is land.

@@ -161,18 +161,22 @@ impl Maps {
             layers.push((Layer::Passages, cells.map(|cell| cell as u32).collect()));
         }
         let broken = self.pole_rules(flat);
-        if broken != self.broken {
-            let (mut was, mut is) = (self.broken.iter().peekable(), broken.iter().peekable());
+        let before = std::mem::replace(&mut self.broken, broken);
+        if before != self.broken {
+            let (mut was, mut is) = (before.iter().peekable(), self.broken.iter().peekable());
             while let Some(&&cell) = [was.peek(), is.peek()].into_iter().flatten().min() {
                 let (before, after) = (was.next_if_eq(&&cell), is.next_if_eq(&&cell));
                 if before.is_none() || after.is_none() {
                     coast.push(cell);
                 }
             }
-            self.broken = broken;
         }
         coast.sort_unstable();
         coast.dedup();
+        // A cell that breaks the rules as land and then as sea looks the same.
+        let broke =
+            |cell: &u32| before.binary_search(cell).is_ok() && self.broken.binary_search(cell).is_ok();
+        coast.retain(|cell| !broke(cell));
         layers.push((Layer::Poles, coast));
         layers
             .into_iter()
