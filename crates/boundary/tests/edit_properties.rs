@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use boundary::components::DateLine;
+use boundary::edit::fitness::{self, Beside};
 use boundary::edit::recipe::{Fit, Recipe};
 use boundary::edit::{
     Action, Cell, Command, CopiedCell, Document, Fill, Filter, Layer, Line, Map, Maps, Meaning, Operation,
@@ -434,5 +435,56 @@ proptest! {
             prop_assert!(!report.message.is_empty() && !report.label.is_empty());
             prop_assert!(report.fit == Fit::No || report.action.is_some());
         }
+    }
+
+    /// What a fix is for is mended by it, on any map.
+    #[test]
+    fn fixes_leave_nothing_of_what_they_mend(document in document()) {
+        let done = |operation: Operation| {
+            let mut document = document.clone();
+            document.apply(Action::new(operation, Selection::All)).unwrap();
+            let maps = Maps::new(document.map(), document.values());
+            let problems = fitness::check(document.map(), document.values(), &maps, Beside::Nothing).unwrap();
+            let codes: Vec<&str> = problems.iter().map(|problem| problem.finding.code).collect();
+            (maps.counts(), codes)
+        };
+        let before = Maps::new(document.map(), document.values()).counts();
+        let (after, codes) = done(Operation::FillSeas { to: Fill::Land { height_m: None } });
+        prop_assert_eq!(after.internal_oceans, 0);
+        prop_assert!(!codes.contains(&"internal-oceans"));
+        let (after, _) = done(Operation::PoleRules {});
+        prop_assert_eq!(after.poles, 0);
+        let (_, codes) = done(Operation::MatchTwins {});
+        prop_assert!(!codes.contains(&"doubled-cells-differ"));
+        // New ones may come about beside the closed ones.
+        let passages = |document: &Document| {
+            let maps = Maps::new(document.map(), document.values());
+            let problems = fitness::check(document.map(), document.values(), &maps, Beside::Nothing).unwrap();
+            let passages = problems.into_iter().find(|problem| problem.finding.code == "passage-problems");
+            passages.map(|problem| problem.cells).unwrap_or_default()
+        };
+        let mut closed = document.clone();
+        closed.apply(Action::new(Operation::ClosePassages { height_m: None }, Selection::All)).unwrap();
+        let left = passages(&closed);
+        prop_assert!(passages(&document).iter().all(|cell| !left.contains(cell)));
+        if document.map().meaning() == Meaning::Elevation {
+            let (after, _) = done(Operation::FillSeas { to: Fill::Sill });
+            prop_assert!(after.internal_oceans <= before.internal_oceans);
+        }
+    }
+
+    /// The same cells are selected however the file stores their positions.
+    #[test]
+    fn selections_do_not_depend_on_how_positions_are_stored(selection in selection(), heights in heights()) {
+        let lon: Vec<f64> = (0..COLUMNS).map(|j| -165.0 + 30.0 * j as f64).collect();
+        let lat: Vec<f64> = (0..ROWS).map(|i| 88.0 - 22.0 * i as f64).collect();
+        let points = Points {
+            lon_deg: Array2::from_shape_fn((ROWS, COLUMNS), |(_, j)| lon[j]),
+            lat_deg: Array2::from_shape_fn((ROWS, COLUMNS), |(i, _)| lat[i]),
+        };
+        let axes = Map::regular(lon, lat, Meaning::Elevation).unwrap();
+        let points = Map::curvilinear(points, Meaning::Elevation).unwrap();
+        prop_assert_eq!(axes.seams(), points.seams());
+        prop_assert_eq!(selection.select(&axes, heights.view()), selection.select(&points, heights.view()));
     }
 }

@@ -81,7 +81,7 @@ pub enum Operation {
         /// Depth, m, above 0.
         depth_m: f64,
     },
-    /// Makes land of the selected passages of one cell's width.
+    /// Makes land of the selected passages of one cell's width. Beside the new land there may be new ones; a preview tells.
     ClosePassages {
         /// Height of the new land above sea level, m; that of the lower bank when absent. Bathymetries have 0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
