@@ -44,6 +44,21 @@ on_both!(
     a_worker_told_to_stop_gives_back_what_it_cannot_finish,
 );
 
+/// D5: a step that computes for several heartbeats without a word is neither cut off nor repeated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_a_step_longer_than_the_heartbeat_runs_once() {
+    let Some(On::Rabbit(url)) = rabbit().await else { return };
+    let platform = Platform::start(On::Rabbit(format!("{url}?heartbeat=1")), 1).await;
+    let file = platform.upload().await;
+    platform.ask(file, Step::Regrid, "busy").await;
+    platform.becomes(file, Step::Regrid, StepState::Done).await;
+    platform.settles().await;
+    assert_eq!(platform.runs_of(Step::Regrid), 1);
+    assert_eq!(count(&platform.revisions(file).await, FileType::Raw), 2);
+    platform.dead_letters_become(0).await;
+    platform.end().await;
+}
+
 async fn a_click_leads_to_everything_that_follows(on: On) {
     let platform = Platform::start(on, 1).await;
     let file = platform.upload().await;

@@ -55,6 +55,13 @@ impl Steps for Told {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
+            Some("busy") => {
+                // Without a word, and without a pause.
+                let since = std::time::Instant::now();
+                while since.elapsed() < Duration::from_secs(4) {
+                    std::hint::black_box(since);
+                }
+            }
             Some("very slow") => {
                 for n in 0..10_000 {
                     report.report("river lengths", f64::from(n) / 10_000.0);
