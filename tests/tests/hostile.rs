@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use end_to_end::{FormClient, Platform, planet};
 
 /// Damaged files of each kind.
@@ -128,7 +128,7 @@ async fn damaged_uploads_hurt_nobody() -> Result<()> {
                         "{kind} {round}: {page}"
                     );
                 }
-                _ => ensure!(false, "{kind} {round}: {}: {}", answer.status, answer.text()),
+                _ => bail!("{kind} {round}: {}: {}", answer.status, answer.text()),
             }
         }
     }
