@@ -1,6 +1,7 @@
 //! The command line, as clap parses it. Help texts are the manual.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use boundary::Release;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -113,10 +114,10 @@ pub(crate) struct Regrid {
     /// The file to write.
     pub(crate) output: PathBuf,
     /// Distance between target longitudes, in degrees.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = spacing)]
     pub(crate) lon_step: f64,
     /// Distance between target latitudes, in degrees.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = spacing)]
     pub(crate) lat_step: f64,
     /// Cover the globe, or just what the data cover.
     #[arg(long, value_enum, default_value_t = Limits::Default)]
@@ -195,16 +196,10 @@ pub(crate) struct OceanGrid {
     /// The file to write: a NEMO coordinates file.
     pub(crate) output: PathBuf,
     /// The two northern poles as LON,LAT,LON,LAT in degrees (they should lie on land).
-    #[arg(
-        long,
-        value_name = "LON,LAT,LON,LAT",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        num_args = 4
-    )]
-    pub(crate) poles: Option<Vec<f64>>,
+    #[arg(long, value_name = "LON,LAT,LON,LAT", allow_hyphen_values = true)]
+    pub(crate) poles: Option<Poles>,
     /// Nominal resolution in degrees.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = spacing)]
     pub(crate) resolution: f64,
 }
 
@@ -227,11 +222,11 @@ pub(crate) struct RemapWeights {
     #[arg(long, value_enum, default_value_t = Norm::Fracarea)]
     pub(crate) norm: Norm,
     /// Names of longitude and latitude in the source file; guessed when absent.
-    #[arg(long, value_name = "LON,LAT", value_delimiter = ',', num_args = 2)]
-    pub(crate) source_coordinates: Option<Vec<String>>,
+    #[arg(long, value_name = "LON,LAT")]
+    pub(crate) source_coordinates: Option<Names>,
     /// Names of longitude and latitude in the target file; guessed when absent.
-    #[arg(long, value_name = "LON,LAT", value_delimiter = ',', num_args = 2)]
-    pub(crate) target_coordinates: Option<Vec<String>>,
+    #[arg(long, value_name = "LON,LAT")]
+    pub(crate) target_coordinates: Option<Names>,
     /// A variable of the source file: cells where it is missing or 0 take no part; with =VALUE, cells where it is anything else.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) source_mask: Option<String>,
@@ -323,9 +318,9 @@ pub(crate) struct Weights {
 pub(crate) enum NoCalving {
     /// Seas without a connection to the largest one (l_calving_nomed = n).
     ClosedSeas,
-    /// The Atlantic, north of the first band (l_calving_noatl = y).
+    /// The Atlantic north of the first band (l_calving_noatl = y).
     Atlantic,
-    /// The Pacific, north of the first band (l_calving_nopac = y).
+    /// The Pacific north of the first band (l_calving_nopac = y).
     Pacific,
 }
 
@@ -382,4 +377,58 @@ pub(crate) enum Limits {
 pub(crate) enum Interpolator {
     Linear,
     Nearest,
+}
+
+/// A distance between grid points, in degrees.
+fn spacing(text: &str) -> Result<f64, String> {
+    let degrees: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if degrees.is_finite() && degrees > 0.0 { Ok(degrees) } else { Err("it has to be above 0".to_owned()) }
+}
+
+/// The northern poles of an ocean grid, on opposite meridians.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Poles {
+    /// Degrees.
+    pub(crate) first_lon: f64,
+    /// Degrees.
+    pub(crate) first_lat: f64,
+    /// Degrees.
+    pub(crate) second_lat: f64,
+}
+
+impl FromStr for Poles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+        let Ok(&[first_lon, first_lat, second_lon, second_lat]) = numbers.as_deref() else {
+            return Err("four numbers are needed: LON,LAT,LON,LAT".to_owned());
+        };
+        let apart = (second_lon - first_lon).rem_euclid(360.0);
+        // Not a number is not 180 either.
+        if (apart - 180.0).abs() <= 1e-6 {
+            return Ok(Self { first_lon, first_lat, second_lat });
+        }
+        Err(format!("the two poles must lie on opposite meridians, and {first_lon} and {second_lon} do not"))
+    }
+}
+
+/// The names of a longitude and a latitude.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) lon: String,
+    pub(crate) lat: String,
+}
+
+impl FromStr for Names {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(',') {
+            Some((lon, lat)) if !lon.is_empty() && !lat.is_empty() => {
+                Ok(Self { lon: lon.to_owned(), lat: lat.to_owned() })
+            }
+            _ => Err("two names are needed: LON,LAT".to_owned()),
+        }
+    }
 }
