@@ -13,7 +13,10 @@ mod golden;
 use std::path::Path;
 
 use boundary::Release;
-use boundary::edit::{Action, Changes, Document, Filter, Map, Meaning, Operation, Quantity, Rules, legacy};
+use boundary::components::DateLine;
+use boundary::edit::{
+    Action, Changes, Document, Filter, Layer, Map, Maps, Meaning, Operation, Quantity, Rules, Seams, legacy,
+};
 use boundary::subbasins;
 use dataset::{DataType, Dataset, Values};
 use grid::Points;
@@ -243,4 +246,50 @@ fn integers_widen_and_do_not_wrap() {
     assert_eq!(document.data_type(), DataType::I32);
     document.undo().unwrap();
     assert_eq!(document.data_type(), DataType::I16);
+}
+
+/// The derived maps that the editor keeps are the labels of the original; the main ocean is shown as -1.
+#[test]
+fn derived_maps_are_the_labels_of_the_original() {
+    for case in ["input_60ma", "standard_regrid/linear_default", "synthetic_free"] {
+        let (Some(raw), Some(labels)) =
+            (golden::dataset(&format!("{case}/raw.nc")), golden::dataset(&format!("{case}/labels.nc")))
+        else {
+            continue;
+        };
+        let variable = raw.variables.iter().find(|v| v.dimensions.len() == 2).unwrap();
+        let heights = field(&raw, &variable.name);
+        let [lat, lon] = [0, 1].map(|k| axis(&raw, &variable.dimensions[k]));
+        let map = Map::regular(lon, lat, Meaning::Elevation).unwrap();
+        let maps = Maps::new(&map, heights.view());
+        let main = maps.seas().iter().find(|sea| sea.main).map(|sea| f64::from(sea.number));
+        for (layer, name) in [
+            (Layer::InternalOceans, "raw_internal_oceans"),
+            (Layer::Passages, "raw_passage_problems_base"),
+            (Layer::Poles, "raw_ensure_poles"),
+        ] {
+            let expected = field(&labels, name).mapv(|label| match layer {
+                Layer::InternalOceans if Some(label) == main => -1.0,
+                _ => label,
+            });
+            let shown = maps.layer(layer).into_iter().map(f64::from).collect();
+            let shown = Array2::from_shape_vec(map.dim(), shown).unwrap();
+            assert_bits(&format!("{case}: {name}"), shown.view(), expected.view());
+        }
+
+        let bathymetry = golden::dataset(&format!("{case}/bathy.nc")).unwrap();
+        let depths = field(&bathymetry, "Bathymetry");
+        // The original knows no fold.
+        let seams = Seams { date_line: DateLine::Joined, ..Seams::NONE };
+        let (rows, columns) = depths.dim();
+        let map = Map::unplaced(rows, columns, Meaning::Depth).unwrap().with_seams(seams);
+        let maps = Maps::new(&map, depths.view());
+        let number = |&number: &u32| if number == 0 { f64::NAN } else { f64::from(number) };
+        let numbers = maps.sea_numbers().iter().map(number).collect();
+        let numbers = Array2::from_shape_vec(map.dim(), numbers).unwrap();
+        assert_bits(case, numbers.view(), field(&labels, "bathy_internal_oceans").view());
+        let marks = maps.layer(Layer::Passages).into_iter().map(f64::from).collect();
+        let marks = Array2::from_shape_vec(map.dim(), marks).unwrap();
+        assert_bits(case, marks.view(), field(&labels, "bathy_passage_problems").view());
+    }
 }
