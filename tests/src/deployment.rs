@@ -30,6 +30,7 @@ pub struct Deployment {
     files: Vec<PathBuf>,
     variables: Vec<(String, String)>,
     port: u16,
+    folder: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -49,6 +50,7 @@ impl Deployment {
             files: vec![root().join("deploy/docker-compose.yaml")],
             variables: Vec::new(),
             port,
+            folder: tempfile::tempdir()?,
             _turn: turn,
         };
         deployment.set("NGINX_PORT", &format!("127.0.0.1:{port}"));
@@ -94,9 +96,15 @@ impl Deployment {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Adds a compose file to those that make up the stack.
-    pub fn add_file(&mut self, file: PathBuf) {
+    /// Adds a compose file with this text to those that make up the stack.
+    ///
+    /// # Errors
+    /// A failing disk.
+    pub fn add_file(&mut self, text: &str) -> Result<()> {
+        let file = self.folder.path().join(format!("{}.yaml", self.files.len()));
+        std::fs::write(&file, text)?;
         self.files.push(file);
+        Ok(())
     }
 
     /// `http://127.0.0.1:PORT`, where nginx is published.

@@ -116,10 +116,7 @@ async fn a_full_volume_is_said_clearly_and_survived() -> Result<()> {
     let Some(mut stack) = Deployment::new("fulldisk", "latest").await? else { return Ok(()) };
     stack
         .run(async |stack| {
-            let folder = tempfile::tempdir()?;
-            let small = folder.path().join("small.yaml");
-            std::fs::write(&small, SMALL_VOLUME)?;
-            stack.add_file(small);
+            stack.add_file(SMALL_VOLUME)?;
             stack.up()?;
             stack.until_ready().await?;
             let visitor = Visitor::register(&stack.address(), "agassiz").await?;

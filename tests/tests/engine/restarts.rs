@@ -9,6 +9,9 @@ use testkit::tell;
 
 use crate::load::{Load, fine};
 
+/// Routings that are asked for at once, so that some still wait when something happens.
+const MANY: usize = 12;
+
 /// How long a stopped service stays away. An operator's pause is longer; what it takes to come back does not depend on it.
 const PAUSE: Duration = Duration::from_secs(6);
 
@@ -100,7 +103,7 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
             let raw = fine(&visitor).await?;
 
             // Everything at once, while a step runs and others wait.
-            let asked = ask(&visitor, &raw, 4).await?;
+            let asked = ask(&visitor, &raw, MANY).await?;
             at_work(&visitor, &asked).await?;
             let checksums = instance(stack)?;
             stack.compose(&["kill"])?;
@@ -110,7 +113,7 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
             let ready = begun.elapsed();
             all_there(&visitor, &asked).await?;
             tell(&format!(
-                "after a power cut: ready after {:.1} s, 4 pipelines done after {:.1} s, lost 0, doubled 0",
+                "after a power cut: ready after {:.1} s, {MANY} pipelines done after {:.1} s, lost 0, doubled 0",
                 ready.as_secs_f64(),
                 begun.elapsed().as_secs_f64()
             ));
@@ -121,9 +124,9 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
 
             // The broker alone, removed and made anew, with its volume and without it.
             for volume in [true, false] {
-                let asked = ask(&visitor, &raw, 4).await?;
+                let asked = ask(&visitor, &raw, MANY).await?;
                 at_work(&visitor, &asked).await?;
-                stack.compose(&["rm", "--force", "--stop", "message_broker"])?;
+                stack.docker(&["rm", "--force", &stack.container("message_broker")?])?;
                 // While it is away, too.
                 let later = ask(&visitor, &raw, 1).await?;
                 if !volume {
@@ -136,8 +139,9 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
                 let log = stack.compose(&["logs", "--no-color"])?;
                 ensure!(volume != log.contains("has lost its memory"), "asked for again: {}", !volume);
                 tell(&format!(
-                    "broker made anew {} its volume: 5 pipelines done after {:.1} s, lost 0, doubled 0",
+                    "broker made anew {} its volume: {} pipelines done after {:.1} s, lost 0, doubled 0",
                     if volume { "with" } else { "without" },
+                    MANY + 1,
                     begun.elapsed().as_secs_f64()
                 ));
             }
