@@ -78,7 +78,7 @@ async fn sub_basins_are_drawn_over_the_automatic_division() -> Result<()> {
 async fn rivers_and_the_ocean_grid_follow_every_edit_when_asked() -> Result<()> {
     let bench = Bench::start(1400, 1000).await?;
     let page = bench.open("internal_oceans", "").await?;
-    for (of, title) in [("routing", "River basins"), ("bathymetry", "Bathymetry")] {
+    for (of, title) in [("routing", "River basins"), ("bathymetry", "Ocean bathymetry")] {
         page.script(&format!("document.querySelector('[data-consequence={of}]').click()")).await?;
         page.browser.until(&format!("document.querySelector('[data-socket]').dataset.{of}")).await?;
         let shown =

@@ -5,7 +5,7 @@ import { numberText } from '../map/view.js';
 import { count, make } from './dom.js';
 import { Plane } from './plane.js';
 
-const TITLES = { routing: 'River basins', bathymetry: 'Bathymetry on the ocean grid' };
+const TITLES = { routing: 'River basins', bathymetry: 'Ocean bathymetry' };
 
 export class Consequences {
   /** Those that are shown, as the editor's other maps. */
@@ -33,8 +33,7 @@ export class Consequences {
     const on = [...this.element.querySelectorAll('input:checked')].map((input) => input.dataset.consequence);
     if (!on.length && !this.#following) return;
     this.#following = on.length > 0;
-    for (const of of on) this.#map(of);
-    this.outdated();
+    for (const of of on) if (!this.maps.has(of)) this.#map(of).note.textContent = 'Computing …';
     editor.link.ask({ type: 'consequences', on }).catch((error) => editor.trouble(error));
   }
 
@@ -45,7 +44,7 @@ export class Consequences {
     const { editor } = this;
     let entry = this.maps.get(of);
     if (!entry) {
-      entry = editor.addMap({ map: of, title: TITLES[of] ?? of, own: true }, new Plane(editor.rows, editor.columns));
+      entry = editor.addMap({ map: of, title: TITLES[of] ?? of }, new Plane(editor.rows, editor.columns));
       this.maps.set(of, entry);
       editor.arrange();
     }

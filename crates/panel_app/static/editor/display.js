@@ -63,10 +63,9 @@ export class Display {
 
   /** River basins have a colour each, whatever their number; a bathymetry looks like one. */
   paintOwn(entry, header) {
-    const basins = header.of === 'routing', { plane } = entry;
-    if (basins) { plane.paint({ kind: 'values', categorical: true, codes: null }); return; }
-    const [lo, hi] = header.range ?? plane.range().full;
-    plane.paint({ kind: 'values', map: 'depth', lo: Math.min(0, lo), hi });
+    const { plane } = entry, [lo, hi] = header.range ?? plane.range().full;
+    entry.look = header.of === 'routing' ? { kind: 'rivers' } : { kind: 'values', map: 'depth', lo: Math.min(0, lo), hi, steps: 0 };
+    plane.paint({ ...entry.look, dark: this.editor.dark });
   }
 
   /** Limits after values have come or changed. */
@@ -123,6 +122,7 @@ export class Display {
     const { editor } = this;
     if (!editor.about) return;
     for (const other of editor.maps.values()) if (other !== editor.values) { this.#paintDerived(other); other.pane.redraw(); }
+    for (const { plane, pane, look } of editor.consequences.maps.values()) if (look) { plane.paint({ ...look, dark: editor.dark }); pane.redraw(); }
     this.apply();
   }
 
@@ -152,8 +152,10 @@ export class Display {
       if (seen.length > 40) return codes(make('span', {}, 'One colour per code; there are too many to list.'));
       return codes(...seen.map((v) => swatch(codeColor(v), numberText(v))));
     }
-    if (pane.about.own && map === 'routing') return codes(make('span', {}, 'One colour per river basin.'));
-    const bar = map === 'values' ? look : pane.about.own ? { map: 'depth', lo: 0, hi: pane.plane.range().full[1], steps: 0 } : { ...editor.maps.get(map).look, steps: 0 };
+    const derived = editor.maps.get(map)?.look ?? editor.consequences.maps.get(map)?.look;
+    if (derived?.kind === 'rivers') return codes(swatch(colours({ kind: 'rivers', dark: editor.dark })(NaN), 'sea'), make('span', {}, 'one colour for each river basin'));
+    const bar = map === 'values' ? look : derived;
+    if (!bar) return legend.replaceChildren();
     const { units, name, long_name: long } = editor.variable;
     const title = map === 'values' ? `${long || name}${editor.units ? ` (${units})` : ''}` : pane.about.title;
     return legend.replaceChildren(make('div', { class: 'title' }, title), ...colourBar(bar, legend.clientWidth - 26, map === 'values' && (look.by || look.steps) ? colour : null));

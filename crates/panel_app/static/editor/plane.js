@@ -24,6 +24,7 @@ export function colours(look) {
     // The largest sea is -1, and every other one is to be seen.
     case 'oceans': return (v) => v !== v ? land : v < 0 ? sea : marks[Math.round(v) % marks.length];
     case 'marks': return (v) => v !== v ? land : v === look.marked ? marks[0] : sea;
+    case 'rivers': return (v) => v !== v ? sea : codeColor(v);
     case 'basins': return (v) => v !== v || v === 0 ? land : codeColor(v, BASIN_ORDER[v]);
     default: {
       const smooth = scale(look), { mask, by } = look;
