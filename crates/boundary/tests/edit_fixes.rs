@@ -391,3 +391,24 @@ fn filters_leave_missing_cells_in() {
     document.undo().unwrap();
     assert_eq!(coast(&document), ["~#?"]);
 }
+
+/// What is kept for undoing is bounded; steps beyond it are replayed, and are as exact.
+#[test]
+fn steps_that_are_no_longer_kept_are_replayed() {
+    let values = Array2::from_shape_fn((300, 300), |(i, j)| 0.1 * (i as f64) - 0.7 * (j as f64));
+    let map = Map::unplaced(300, 300, Meaning::Elevation).unwrap();
+    let mut document = Document::new(map, values, DataType::F64).unwrap();
+    let mut states = vec![document.values().to_owned()];
+    for value in [0.1, 17.3, -99.9, 3.7] {
+        document.apply(Action::new(Operation::Percentage { value }, Selection::All)).unwrap();
+        states.push(document.values().to_owned());
+    }
+    for state in states.iter().rev().skip(1) {
+        document.undo().unwrap();
+        assert_eq!(document.values(), state);
+    }
+    for state in states.iter().skip(1) {
+        document.redo().unwrap();
+        assert_eq!(document.values(), state);
+    }
+}
