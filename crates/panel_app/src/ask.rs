@@ -301,17 +301,7 @@ impl Work {
         }
         let plane = self.plane(at)?;
         let preview = plane.document.preview(action, &plane.maps)?;
-        // A copy of the derived maps follows, to tell what would be different.
-        let mut values = plane.document.values().to_owned();
-        for (&cell, &value) in preview.changes.cells.iter().zip(&preview.changes.values) {
-            values[plane.document.map().position(cell as usize)] = value;
-        }
-        let layers = plane.maps.clone().update(plane.document.map(), values.view(), &preview.changes.cells);
-        let shown = self.base.editor.layers(self.base.meaning);
-        let mut maps = told(preview.changes, layers);
-        maps.retain(|change| {
-            change.map == "values" || shown.iter().any(|&layer| layer_name(layer) == change.map)
-        });
+        let maps = self.shown(told(preview.changes, preview.layers));
         let mut header = object(json!({ "type": "preview", "sequence": self.history.sequence, "at": at }));
         header.insert("counts".into(), counts(self, &preview.after));
         header.insert("before".into(), counts(self, &preview.before));

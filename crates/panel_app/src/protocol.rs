@@ -226,7 +226,7 @@ mod tests {
             (r#"{"id":2,"type":"apply"}"#, Some(2), "key"),
             (r#"{"id":3,"type":"dance"}"#, Some(3), "dance"),
             (r#"{"id":4,"type":"undo","key":"x"}"#, Some(4), "UUID"),
-            (r#"{"id":5,"type":"view","window":[1,2]}"#, Some(5), "window"),
+            (r#"{"id":5,"type":"view","window":[1,2]}"#, Some(5), "length 4"),
         ] {
             let (answered, message) = parse(text).unwrap_err();
             assert_eq!(answered, id.map(Value::from), "{text}");

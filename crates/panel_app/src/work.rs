@@ -14,7 +14,7 @@ use uuid::Uuid;
 use workflow::FileType;
 
 use crate::base::{self, Base};
-use crate::editor::Editor;
+use crate::editor::{Editor, layer_name};
 use crate::error::Error;
 use crate::history::{self, Event, History};
 use crate::plane::{Effect, MapChange, Plane};
@@ -452,7 +452,16 @@ impl Work {
         let gone = self.told.iter().filter(|(number, _)| !now.contains(number));
         state.insert("dropped".into(), gone.map(|(number, _)| *number).collect());
         self.told = statuses;
+        let maps = self.shown(maps);
         Told { what, at: Vec::new(), maps, whole, report: None, state: state.into() }
+    }
+
+    /// Those of the changes that are on maps that this editor shows.
+    pub(crate) fn shown(&self, mut changes: Vec<MapChange>) -> Vec<MapChange> {
+        let layers = self.base.editor.layers(self.base.meaning);
+        let is_shown = |map: &str| map == "values" || layers.iter().any(|&layer| layer_name(layer) == map);
+        changes.retain(|change| is_shown(change.map));
+        changes
     }
 
     /// The state with all actions.

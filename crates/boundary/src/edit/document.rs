@@ -343,7 +343,8 @@ impl Document {
     /// Drops what it takes to go across the commands farthest from the cursor when it is more cells than the map has; they are
     /// then replayed.
     fn bound_memory(&mut self) {
-        let mut left = self.map.cells();
+        // On a small map it is little whatever it is, and replaying a long history for every undo is slow.
+        let mut left = self.map.cells().max(1 << 16);
         // Those nearest to the cursor are needed first.
         let mut order: Vec<usize> = (0..self.done.len()).collect();
         order.sort_by_key(|&number| number.abs_diff(self.cursor));
