@@ -21,7 +21,7 @@ export class CheckPanel {
     this.element = make('div', {}, make('h3', {}, 'Fit for the model?'), this.findings, this.lists);
   }
 
-  opened() { this.refresh(); }
+  opened(fresh) { if (fresh) this.found = null; this.refresh(); }
   viewed() { this.refresh(); }
   shown() { this.refresh(); }
   changed(header) { if (header.maps.length) this.refresh(300); }
@@ -40,6 +40,10 @@ export class CheckPanel {
       const maps = Object.keys(LISTS).filter((map) => editor.maps.has(map));
       const [fitness, ...lists] = await Promise.all([editor.link.ask({ type: 'fitness', at: editor.at }), ...maps.map((map) => editor.link.ask({ type: 'list', map, at: editor.at }))]);
       if (mine !== this.mine) return;
+      // What is the same stays in place, and keeps the focus.
+      const found = JSON.stringify([fitness.findings, lists.map((list) => [list.items, list.of])]);
+      if (found === this.found) return;
+      this.found = found;
       this.#showFindings(fitness.findings);
       this.#showLists(maps, lists);
     } catch (error) { editor.trouble(error); }
