@@ -373,8 +373,6 @@ impl Work {
         carried: Carried,
         stored: Vec<DraftEvent>,
     ) -> Result<Told, Error> {
-        let forgotten: Vec<Vec<usize>> =
-            self.history.items[self.history.cursor..].iter().map(|item| item.at.clone()).collect();
         let Carried { at, maps, effects, whole, report, base, .. } = carried;
         if let Some(base) = base {
             self.newest = base.edited().revision;
@@ -388,13 +386,10 @@ impl Work {
             }
             self.history.take(event)?;
         }
-        // Planes other than this one still hold commands that are forgotten now.
-        for other in forgotten {
-            let held = self.planes.get(&other).map(|plane| plane.document.commands().0.len());
-            if held.is_some_and(|held| held != self.history.commands(&other).0.len()) {
-                self.planes.remove(&other);
-            }
-        }
+        // Planes other than this one may still hold commands that are forgotten now.
+        let items = &self.history.items;
+        let commands = |at: &Vec<usize>| items.iter().filter(|item| item.at == *at).count();
+        self.planes.retain(|at, plane| plane.document.commands().0.len() == commands(at));
         let mut told = self.told(what, maps, whole);
         (told.at, told.report) = (at, report);
         Ok(told)
