@@ -211,12 +211,14 @@ fn the_committed_planet_comes_out_to_the_byte() -> Result {
     let expected = [
         "ahmcoef.nc",
         "bathy.nc",
+        "coordinates.nc",
         "heatflow.nc",
         "pft.nc",
         "routing.nc",
         "soils.nc",
         "sub_basins.nc",
         "topo_high_res.nc",
+        "weights",
     ];
     assert_eq!(made, expected);
     desk.planet("soils.nc")?;
