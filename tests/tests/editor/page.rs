@@ -129,7 +129,8 @@ impl Page<'_> {
     pub(crate) async fn place(&self, x: f64, y: f64) -> Result<(f64, f64)> {
         let script = "const pane = climsimEditor.large, box = pane.over.getBoundingClientRect();
             const [x, y] = pane.view.toScreen(arguments[0], arguments[1]);
-            return [box.x + x, box.y + y]";
+            // A mouse is on whole pixels; rounded here it is never a whole one off.
+            return [Math.round(box.x + x), Math.round(box.y + y)]";
         let at = self.browser.client().execute(script, vec![json!(x), json!(y)]).await?;
         Ok((at[0].as_f64().context("x")?, at[1].as_f64().context("y")?))
     }
