@@ -1,9 +1,9 @@
 //! The shipped binaries on RabbitMQ: killed, restarted, cut off. Nothing lost, nothing double, and the state that a
 //! page shows is true.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::rabbit::Settings;
@@ -20,19 +20,12 @@ use crate::planet::{ask, becomes, idle, of_type, open, topography, upload, wait}
 
 const WORKER: &str = env!("CARGO_BIN_EXE_python_worker");
 
-/// The dispatcher's binary, which lies beside the worker's once it is built.
-fn dispatcher() -> &'static Path {
-    static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let path = Path::new(WORKER).with_file_name("message_dispatcher");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "message_dispatcher", "--bin", "message_dispatcher"]);
-        if Path::new(WORKER).parent().is_some_and(|folder| folder.ends_with("release")) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the dispatcher cannot be built");
-        path
-    })
+/// The dispatcher's binary, which lies beside the worker's. It is not built here: alone it would be built with other features of
+/// its dependencies than all together, and so would they.
+fn dispatcher() -> PathBuf {
+    let path = Path::new(WORKER).with_file_name("message_dispatcher");
+    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
+    path
 }
 
 /// A process that dies with its handle.
@@ -119,7 +112,7 @@ impl Stack {
     }
 
     fn dispatcher(&self) -> Service {
-        Service::start(dispatcher(), &self.url, self.folder.path())
+        Service::start(&dispatcher(), &self.url, self.folder.path())
     }
 
     fn end(self) {
