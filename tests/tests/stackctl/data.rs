@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::{Platform, planet};
@@ -21,12 +21,11 @@ async fn an_instance_in_use_is_backed_up_checked_and_restored() -> Result<()> {
     let instance = platform.folder().join("instance");
     let raw = Arc::new(planet("raw.nc")?);
     // Another process that writes and deletes, as a service does.
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, kept) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let writer = {
-        let (store, stop, raw) = (open(&instance)?, Arc::clone(&stop), Arc::clone(&raw));
-        tokio::task::spawn_blocking(move || -> Result<usize> {
+        let (store, stop, kept, raw) = (open(&instance)?, stop.clone(), kept.clone(), raw.clone());
+        tokio::task::spawn_blocking(move || -> Result<()> {
             let owner = store.create_user("modeller", "continents drift")?;
-            let mut kept = 0;
             while !stop.load(Ordering::Relaxed) {
                 let mut last = None;
                 for _ in 0..2 {
@@ -36,23 +35,26 @@ async fn an_instance_in_use_is_backed_up_checked_and_restored() -> Result<()> {
                     std::thread::sleep(std::time::Duration::from_millis(30));
                 }
                 store.delete_data_file(last.context("made")?)?;
-                kept += 1;
+                kept.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(kept)
+            Ok(())
         })
     };
     let backups = platform.folder().join("backups");
     let tool = Tool::default().with("INSTANCE_PATH", instance.display());
     let line = format!("backup {}", backups.display());
-    for _ in 0..3 {
+    // Several, and so long that something was written between them.
+    let mut made = 0;
+    while made < 3 || (kept.load(Ordering::Relaxed) == 0 && !writer.is_finished()) {
         let said = tool.run(&line).await?.well()?;
         ensure!(said.out.contains(".json: "), "{said:?}");
+        made += 1;
     }
     stop.store(true, Ordering::Relaxed);
-    let kept = writer.await??;
-    ensure!(kept > 0, "nothing was written meanwhile");
+    writer.await??;
+    let kept = kept.load(Ordering::Relaxed);
     let last = tool.run(&format!("{line} --json --keep 2")).await?.well()?.json()?;
-    ensure!(last["removed"] == 2, "{last}");
+    ensure!(last["removed"] == made - 1, "{last}");
 
     let check = format!("restore {} --check", backups.display());
     let said = tool.run(&check).await?.well()?;
