@@ -33,7 +33,8 @@ async fn a_box_and_a_lasso_are_changed_undone_done_again_and_saved() -> Result<(
     // A triangle, its legs on edges of cells: the centres on its long side are outside or inside by the polygon alone.
     page.tool("lasso").await?;
     page.drag(&[(100.0, 0.0), (130.0, 0.0), (130.0, 30.0), (100.0, 0.0)]).await?;
-    page.browser.until("Number(document.querySelector('[data-socket]').dataset.selected) > 400").await?;
+    let drawn = "![600, 0, NaN].includes(Number(document.querySelector('[data-socket]').dataset.selected))";
+    page.browser.until(drawn).await?;
     let selected: usize = page.says("selected").await?.parse()?;
     ensure!((405..=465).contains(&selected), "{selected} cells in half of 30 x 30");
     page.apply("relative", "100").await?;
