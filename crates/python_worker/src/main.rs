@@ -2,39 +2,6 @@
 
 use std::process::ExitCode;
 
-use service::process::UpdateAdvice;
-use service::{Context, Error, Health, relay};
-use tokio_util::sync::CancellationToken;
-
-const NAME: &str = "python_worker";
-
 fn main() -> ExitCode {
-    // Reading HDF5 re-runs this program as a child with nothing else to do.
-    dataset::contained::run_if_child();
-    service::process::main(
-        NAME,
-        async |config, stop| {
-            if config.broker.is_none() {
-                // The embedded bus lives inside one process: a worker beside it would be alone.
-                service::broker_only(&config, NAME)?;
-            }
-            let context = Context::open(config, NAME).await?;
-            if let Some(listen) = context.config.health.clone() {
-                tokio::spawn(Health::of(NAME, &context, stop.clone()).serve(listen));
-            }
-            // Carries what the last runs owe after the worker has stopped.
-            let carried = CancellationToken::new();
-            let relaying = relay::run(context.store.clone(), context.bus.clone(), carried.clone());
-            let relay = tokio::spawn(relaying);
-            let outcome = python_worker::run(&context, stop).await;
-            carried.cancel();
-            let _ = relay.await;
-            outcome
-        },
-        async |config| {
-            let store = store::Store::open(&config.store())?;
-            let busy = store.activity()?.running > 0;
-            Ok::<_, Error>(if busy { UpdateAdvice::Later } else { UpdateAdvice::Go })
-        },
-    )
+    worker::process::main("python_worker", python_worker::run)
 }

@@ -11,6 +11,7 @@
 mod handler;
 pub mod inputs;
 mod parameters;
+pub mod process;
 mod progress;
 mod steps;
 
