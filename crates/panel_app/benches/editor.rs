@@ -162,8 +162,12 @@ async fn main() {
         let dataset = planet(rows, columns);
         let id = upload(&store, user, &dataset);
         let service = Service::start(&instance, port);
-        // Whatever a first request brings into memory is no editor's.
-        drop(Page::open(&address, &cookie, upload(&store, user, &planet(18, 36))).await);
+        // Whatever a first editor brings into memory once and for all (threads, their heaps) is not of each.
+        let mut first = Page::open(&address, &cookie, upload(&store, user, &planet(180, 360))).await;
+        for n in 0..EDITS {
+            first.edit(n, 180, 360).await;
+        }
+        drop(first);
         let before = service.resident_bytes();
         let began = Instant::now();
         let mut page = Page::open(&address, &cookie, id).await;

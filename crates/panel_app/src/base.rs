@@ -209,7 +209,8 @@ impl Base {
     pub(crate) fn why_not_writable(&self) -> Option<String> {
         let (cells, millions) = (self.map.cells(), EDITABLE_CELLS / 1_000_000);
         (cells > EDITABLE_CELLS).then(|| {
-            format!("{cells} cells are too many to be edited here (at most {millions} million): regrid the file first.")
+            let found = cells as f64 / 1e6;
+            format!("{found:.1} million cells are too many to be edited here (at most {millions} million): regrid the file first.")
         })
     }
 

@@ -1,6 +1,8 @@
 //! The four editors, each with what is its own.
 
 use anyhow::{Result, ensure};
+use dataset::{Attributes, Dataset};
+use ndarray::{Array1, Array3};
 
 use crate::page::Bench;
 
@@ -18,6 +20,81 @@ async fn values_of_any_variable_of_any_file_are_explored_and_changed() -> Result
     let after = bench.stored("soils", name).await?;
     let differing = before.iter().zip(&after).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
     ensure!((1..=400).contains(&differing), "{differing} cells differ");
+    bench.done().await
+}
+
+#[tokio::test]
+async fn one_slice_of_several_is_chosen_changed_and_saved() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let (months, rows, columns) = (3, 18, 36);
+    let mut file = Dataset::new();
+    let axis = |count: usize, span: f64| -> Array1<f64> {
+        (0..count).map(|k| span * ((k as f64 + 0.5) / count as f64 - 0.5)).collect()
+    };
+    let month = Array1::from_iter((0..months).map(|k| 1.0 + k as f64));
+    file.add_f64("month", &["month"], month.into_dyn(), Attributes::new());
+    let degrees = |unit: &str| Attributes::new().with("units", unit);
+    file.add_f64("lat", &["lat"], axis(rows, 180.0).into_dyn(), degrees("degrees_north"));
+    file.add_f64("lon", &["lon"], axis(columns, 360.0).into_dyn(), degrees("degrees_east"));
+    let rain = Array3::from_shape_fn((months, rows, columns), |(k, j, i)| (1000 * k + 36 * j + i) as f64);
+    file.add_f64("rain", &["month", "lat", "lon"], rain.clone().into_dyn(), Attributes::new());
+    let path = bench.platform.folder().join("rain.nc");
+    dataset::write(&file, &path)?;
+    let workflow = bench.modeller().upload(&path, &[]).await?;
+    let bench = Bench { workflow, ..bench };
+
+    let page = bench.open("value_changer", "&file_type=raw&variable=rain").await?;
+    ensure!(page.value("values", 5, 4).await? == rain[[0, 4, 5]]);
+    page.browser.click("[aria-label='Next month']").await?;
+    page.browser
+        .until(&format!("climsimEditor.maps.get('values').plane.at(5, 4) == {}", rain[[1, 4, 5]]))
+        .await?;
+    page.draw_box((0.0, 0.0), (40.0, 40.0)).await?;
+    page.selected(16).await?;
+    page.apply("absolute", "7").await?;
+    ensure!(page.value("values", 19, 10).await? == 7.0, "the change is on the slice that is shown");
+    page.browser.click("[aria-label='Previous month']").await?;
+    page.browser
+        .until(&format!("climsimEditor.maps.get('values').plane.at(19, 10) == {}", rain[[0, 10, 19]]))
+        .await?;
+    page.save("A dry February").await?;
+    let saved = bench.stored("raw", "rain").await?;
+    let changed: Vec<usize> =
+        (0..saved.len()).filter(|&k| saved[k] != rain.as_slice().map_or(f64::NAN, |all| all[k])).collect();
+    ensure!(changed.len() == 16 && changed.iter().all(|&k| k / (rows * columns) == 1), "{changed:?}");
+    bench.done().await
+}
+
+#[tokio::test]
+async fn cells_are_copied_from_another_revision() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let page = bench.open("internal_oceans", "").await?;
+    let original = page.bits("values").await?;
+    page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
+    page.selected(600).await?;
+    page.apply("relative", "2000").await?;
+    page.save("Two kilometres up").await?;
+
+    let page = bench.open("internal_oceans", "").await?;
+    ensure!(page.bits("values").await? != original);
+    page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
+    page.selected(600).await?;
+    page.panel("fix").await?;
+    page.browser.click("[data-fix=copy]").await?;
+    // The newest is what is being edited; before it, what was uploaded.
+    page.browser.find("[name=from] option:nth-child(2)").await?;
+    page.script(
+        "const from = document.querySelector('[name=from]');
+        from.selectedIndex = 1;
+        from.dispatchEvent(new Event('input', { bubbles: true }))",
+    )
+    .await?;
+    page.browser.until("document.querySelector('.effect').innerText.includes('Would change')").await?;
+    let at = page.sequence().await?;
+    page.browser.click("[data-do=apply-fix]:not(:disabled)").await?;
+    page.newer(at).await?;
+    ensure!(page.bits("values").await? == original, "the cells are not those of the other revision");
+    page.is_calm().await?;
     bench.done().await
 }
 

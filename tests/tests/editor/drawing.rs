@@ -1,6 +1,8 @@
 //! Selecting, changing, undoing, saving.
 
 use anyhow::{Result, ensure};
+use dataset::{Attributes, Dataset};
+use ndarray::{Array1, Array2};
 
 use crate::page::Bench;
 
@@ -184,6 +186,49 @@ async fn any_change_can_be_taken_out_and_snapshots_and_recipes_bring_back() -> R
         .await?;
     ensure!(page.bits("values").await? == both, "the recipe does not do what was done");
     page.is_calm().await?;
+    bench.done().await
+}
+
+#[tokio::test]
+async fn a_recipe_goes_to_another_grid_and_tells_what_does_not_fit() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let page = bench.open("internal_oceans", "").await?;
+    for (from, to, cells) in [((10.0, -20.0), (40.0, 0.0), 600), ((100.0, 10.0), (120.0, 30.0), 400)] {
+        page.draw_box(from, to).await?;
+        page.selected(cells).await?;
+        page.apply("absolute", "500").await?;
+    }
+    let client = bench.modeller().client().await?;
+    let address = format!("{}/panel/internal_oceans/recipe?id={}", bench.platform.address(), bench.workflow);
+    let recipe = client.get(address).send().await?.error_for_status()?.text().await?;
+    let file = bench.platform.folder().join("recipe.json");
+    std::fs::write(&file, &recipe)?;
+
+    // Africa and around it, on cells of two degrees.
+    let degrees = |unit: &str| Attributes::new().with("units", unit);
+    let axis =
+        |from: f64, count: usize| -> Array1<f64> { (0..count).map(|k| from + 2.0 * k as f64).collect() };
+    let mut region = Dataset::new();
+    region.add_f64("lat", &["lat"], axis(-39.0, 40).into_dyn(), degrees("degrees_north"));
+    region.add_f64("lon", &["lon"], axis(-29.0, 50).into_dyn(), degrees("degrees_east"));
+    region.add_f64("topo", &["lat", "lon"], Array2::from_elem((40, 50), -3000.0).into_dyn(), degrees("m"));
+    let path = bench.platform.folder().join("region.nc");
+    dataset::write(&region, &path)?;
+    let workflow = bench.modeller().upload(&path, &[]).await?;
+    let bench = Bench { workflow, ..bench };
+    let page = bench.open("internal_oceans", "").await?;
+    page.panel("history").await?;
+    let at = page.sequence().await?;
+    page.browser.find("input[type=file]").await?.send_keys(file.to_str().unwrap_or_default()).await?;
+    page.newer(at).await?;
+    page.browser.until("document.querySelector('dialog[open] .report li.no')").await?;
+    let told = page.browser.text().await?;
+    ensure!(told.contains("1 of 2 actions fit") && told.contains("it selects no cell here"), "{told}");
+    page.actions(1).await?;
+    // 10 to 40 east, 20 south to the equator: 15 x 10 cells.
+    let raised =
+        page.bits("values").await?.split(' ').filter(|bits| *bits == 500.0_f32.to_bits().to_string()).count();
+    ensure!(raised == 150, "{raised} cells were raised");
     bench.done().await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use fantoccini::actions::{InputSource, PointerAction, TouchActions};
+use fantoccini::actions::{Actions, InputSource, PointerAction, TouchActions};
 
 use crate::page::Bench;
 
@@ -55,6 +55,28 @@ async fn a_finger_selects_in_a_small_window() -> Result<()> {
     page.browser.until("climsimEditor.large.about.map == 'oceans'").await?;
     let wide = page.script("return document.documentElement.scrollWidth <= innerWidth").await?;
     ensure!(wide == true, "the page is wider than its window");
+    bench.done().await
+}
+
+#[tokio::test]
+async fn two_fingers_zoom() -> Result<()> {
+    let bench = Bench::start(500, 900).await?;
+    let page = bench.open("internal_oceans", "").await?;
+    let magnification = "return climsimEditor.large.view.magnification";
+    let before = page.script(magnification).await?.as_f64().unwrap_or(f64::NAN);
+    let (x, y) = page.place(0.0, 0.0).await?;
+    let finger = |name: &str, from: f64, to: f64| {
+        TouchActions::new(name.to_owned())
+            .then(PointerAction::MoveTo { duration: None, x: x + from, y })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::MoveTo { duration: Some(Duration::from_millis(150)), x: x + to, y })
+            .then(PointerAction::Up { button: 0 })
+    };
+    let apart = Actions::from(finger("left", -20.0, -80.0)).and(finger("right", 20.0, 80.0));
+    bench.browser.client().perform_actions(apart).await?;
+    page.browser.until(&format!("climsimEditor.large.view.magnification > {before} * 2")).await?;
+    ensure!(page.says("selected").await?.parse::<usize>().unwrap_or(0) == 0, "two fingers select nothing");
+    page.is_calm().await?;
     bench.done().await
 }
 

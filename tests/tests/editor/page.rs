@@ -52,6 +52,14 @@ impl Bench {
         self.browser.open(&self.address(app, more)).await?;
         let page = Page { browser: &self.browser };
         page.drawn().await?;
+        // Styles of the site must not reach into the editor's: nothing stands beside its large map.
+        let share = page
+            .script(
+                "const width = (of) => document.querySelector(of).getBoundingClientRect().width;
+                return width('.pane.large') / width('section.maps')",
+            )
+            .await?;
+        ensure!(share.as_f64().is_some_and(|share| share > 0.95), "the large map has {share} of the width");
         Ok(page)
     }
 

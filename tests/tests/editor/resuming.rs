@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use end_to_end::Browser;
+use serde_json::json;
 
 use crate::page::{Bench, Page};
 
@@ -86,5 +87,40 @@ async fn a_second_window_sees_edits_as_they_happen() -> Result<()> {
     page.step("undo").await?;
     client.switch_to_window(second).await?;
     page.actions(0).await?;
+    bench.done().await
+}
+
+#[tokio::test]
+async fn the_steps_tell_of_changes_that_are_not_saved() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    let steps = format!("{}/{}/steps", bench.platform.address(), bench.workflow);
+    let page = bench.open("internal_oceans", "").await?;
+    page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
+    page.selected(600).await?;
+    page.apply("absolute", "-50").await?;
+
+    bench.browser.open(&steps).await?;
+    bench.browser.click(".unsaved a").await?;
+    let page = Page { browser: &bench.browser };
+    page.drawn().await?;
+    page.actions(1).await?;
+    page.save("A new gulf").await?;
+    bench.browser.until("document.querySelector('#step-internal_oceans')").await?;
+    ensure!(page.script("return document.querySelectorAll('.unsaved').length").await? == 0);
+    bench.done().await
+}
+
+#[tokio::test]
+async fn a_script_that_does_not_arrive_is_told_and_tried_again() -> Result<()> {
+    let bench = Bench::start(1400, 1000).await?;
+    bench.browser.devtools("Network.enable", json!({})).await?;
+    bench.browser.devtools("Network.setBlockedURLs", json!({ "urls": ["*/editor/panel-fix.js"] })).await?;
+    bench.browser.open(&bench.address("internal_oceans", "")).await?;
+    bench.browser.until("document.querySelector('[data-work] .note.danger')").await?;
+    bench.browser.devtools("Network.setBlockedURLs", json!({ "urls": [] })).await?;
+    bench.browser.click("[data-work] .note.danger button").await?;
+    let page = Page { browser: &bench.browser };
+    page.drawn().await?;
+    page.is_calm().await?;
     bench.done().await
 }

@@ -53,7 +53,7 @@ pub(crate) async fn view(
 pub(crate) async fn explorer(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
     let file_type = netcdf(&request)?;
     wanted(&super::store(&request)?, &owned, file_type, None)?;
-    Ok(see_other(&super::tasks::editor_address(&owned, "value_changer", Some(file_type))))
+    Ok(see_other(&super::tasks::editor_address(owned.file.id, "value_changer", Some((file_type, None)))))
 }
 
 async fn view_page(request: &HttpRequest, owned: &Owned, number: Option<i32>) -> Result<HttpResponse, Error> {

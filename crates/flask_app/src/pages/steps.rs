@@ -9,12 +9,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
-use store::{DataFile, DataFileId, Revision, Severity, StepState, StepStatus};
+use store::{DataFile, DataFileId, Draft, Revision, Severity, StepState, StepStatus};
 use tera::Context;
 use tokio_util::sync::CancellationToken;
 use web::{Category, Error, Owned, Page, Site, Submitted, block, see_other};
 use workflow::{FileType, Step, Worker};
 
+use super::tasks::editor_address;
 use super::{file_view, request_id};
 use crate::Shared;
 
@@ -68,6 +69,37 @@ struct AssetView {
     comparable: bool,
 }
 
+/// Work in the map editor that has not been saved as a revision.
+#[derive(Debug, Serialize)]
+struct UnsavedView {
+    title: String,
+    /// Where it goes on.
+    link: String,
+    /// UTC, to the minute, of the last change.
+    changed: String,
+}
+
+fn unsaved(id: DataFileId, drafts: Vec<(Draft, i64)>) -> Vec<UnsavedView> {
+    let view = |draft: Draft| {
+        let of = draft.of;
+        let step = Step::ALL.into_iter().find(|&step| link(id, step) == format!("/{id}/{}", of.editor));
+        let (title, link) = match step {
+            Some(step) => (step.title().to_owned(), link(id, step)),
+            None => (
+                format!("{} of {}", of.variable, of.file_type.title()),
+                editor_address(id, &of.editor, Some((of.file_type, Some(&of.variable)))),
+            ),
+        };
+        UnsavedView { title, link, changed: minute(&draft.changed_at) }
+    };
+    drafts.into_iter().map(|(draft, _)| view(draft)).collect()
+}
+
+/// A time to the minute.
+fn minute(time: &str) -> String {
+    time.get(..16).unwrap_or(time).to_owned()
+}
+
 /// The page of a step.
 fn link(id: DataFileId, step: Step) -> String {
     let name = if step == Step::Subbasins { "sub_basins" } else { step.as_str() };
@@ -110,7 +142,7 @@ pub(crate) fn views(id: DataFileId, steps: Vec<StepStatus>) -> Vec<StepView> {
                     .reason
                     .filter(|_| matches!(status.state, StepState::Stale | StepState::Failed)),
                 findings: status.findings.into_iter().map(finding_view).collect(),
-                finished: status.finished_at.map(|time| time.get(..16).unwrap_or(&time).to_owned()),
+                finished: status.finished_at.as_deref().map(minute),
                 offered,
                 can_retry: by_machine
                     && status.parameters.is_some()
@@ -146,7 +178,7 @@ fn assets(revisions: &[Revision]) -> Vec<AssetView> {
                 title: file_type.title(),
                 revisions: of_type.len(),
                 number: last.revision,
-                created: last.created.get(..16).unwrap_or(&last.created).to_owned(),
+                created: minute(&last.created),
                 bytes: last.bytes,
                 netcdf: file_type.is_netcdf(),
                 comparable: file_type.is_netcdf() && of_type.len() > 1,
@@ -172,6 +204,7 @@ fn context(site: &Site, id: DataFileId, csrf: &str) -> Result<Context, Error> {
     }
     context.insert("steps", &values);
     context.insert("items", &assets(&site.store.revisions(id)?));
+    context.insert("unsaved", &unsaved(id, site.store.open_drafts(id)?));
     context.insert("id", &id.0);
     context.insert("csrf_token", csrf);
     Ok(context)

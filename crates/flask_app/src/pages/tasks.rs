@@ -8,7 +8,7 @@ use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
 use dataset::Header;
 use grid::OceanGrid;
 use serde_json::{Map, Value, json};
-use store::{DataFile, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
+use store::{DataFile, DataFileId, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
 use web::upload::Upload;
 use web::{
     Category, Choice, Code, Error, Fields, Owned, Page, Site, Submitted, block, local_path, see_other,
@@ -589,16 +589,27 @@ pub(crate) async fn passage_problems(request: HttpRequest, owned: Owned) -> Resu
 
 async fn editor_page(request: &HttpRequest, owned: &Owned, step: Step) -> Result<HttpResponse, Error> {
     if super::store(request)?.latest(owned.file.id, step.inputs()[0])?.is_some() {
-        return Ok(see_other(&editor_address(owned, step.as_str(), None)));
+        return Ok(see_other(&editor_address(owned.file.id, step.as_str(), None)));
     }
     form_page(request, owned, step, "editor.html").await?.with("form", &Map::new()).render(request)
 }
 
-/// Where the map editor (another service, or mounted in this one) shows a file, and comes back from.
-pub(super) fn editor_address(owned: &Owned, editor: &str, file_type: Option<FileType>) -> String {
-    let id = owned.file.id;
-    let file_type = file_type.map_or_else(String::new, |file_type| format!("&file_type={file_type}"));
-    format!("/panel/{editor}?id={id}&redirect=/{id}/steps{file_type}")
+/// Where the map editor (another service, or mounted in this one) shows a file, perhaps one variable of it, and comes
+/// back from.
+pub(super) fn editor_address(
+    id: DataFileId,
+    editor: &str,
+    shown: Option<(FileType, Option<&str>)>,
+) -> String {
+    let mut address = format!("/panel/{editor}?id={id}&redirect=/{id}/steps");
+    if let Some((file_type, variable)) = shown {
+        address += &format!("&file_type={file_type}");
+        if let Some(variable) = variable {
+            let name: String = form_urlencoded::byte_serialize(variable.as_bytes()).collect();
+            address += &format!("&variable={name}");
+        }
+    }
+    address
 }
 
 /// `GET /{id}/sub_basins`

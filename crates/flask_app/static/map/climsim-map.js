@@ -625,17 +625,21 @@ export class ClimsimMap extends HTMLElement {
   #listen() {
     const { over, display } = this.#dom, pointers = new Map();
     let dragged = false, spread = 0, held = null;
+    /** How far apart two fingers are. */
+    const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
     over.addEventListener('wheel', (event) => {
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
       this.#zoom(Math.exp(-Math.max(-240, Math.min(240, event.deltaY * lines)) * .0025), ...this.#position(event));
     }, { passive: false });
+    // One finger may scroll the page over a map that is not zoomed in; two are always for the map.
+    over.addEventListener('touchstart', (event) => { if (event.touches.length > 1) event.preventDefault(); }, { passive: false });
     over.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
       over.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, this.#position(event));
       dragged = false;
-      spread = 0;
+      spread = pointers.size > 1 ? apart() : 0;
       held = pointers.size === 1 && this.tool && this.tool.down?.(this.pick(event), event) !== false ? this.tool : null;
     });
     over.addEventListener('pointermove', (event) => {
@@ -650,7 +654,7 @@ export class ClimsimMap extends HTMLElement {
       if (pointers.size === 1) this.view.pan(dx, dy);
       else {
         const [a, b] = [...pointers.values()];
-        const now = Math.hypot(a[0] - b[0], a[1] - b[1]);
+        const now = apart();
         this.view.pan(dx / 2, dy / 2);
         if (spread) this.view.zoom(now / spread, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
         spread = now;

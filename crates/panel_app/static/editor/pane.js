@@ -382,6 +382,8 @@ export class Pane extends EventTarget {
   #listen() {
     const { over, editor } = this, pointers = new Map();
     let dragged = false, spread = 0, held = null;
+    /** How far apart two fingers are. */
+    const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a.sx - b.sx, a.sy - b.sy); };
     over.addEventListener('wheel', (event) => {
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
@@ -393,12 +395,14 @@ export class Pane extends EventTarget {
       if (held && event) held.cancel?.(this);
       held = null;
     };
+    // One finger may scroll the page over a map that is not zoomed in; two are always for the map.
+    over.addEventListener('touchstart', (event) => { if (event.touches.length > 1) event.preventDefault(); }, { passive: false });
     over.addEventListener('pointerdown', (event) => {
       if (event.button > 1) return;
       over.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, this.point(event));
       dragged = false;
-      spread = 0;
+      spread = pointers.size > 1 ? apart() : 0;
       if (pointers.size > 1) release(event);
       else if (event.button === 0 && this.sharesGrid && !editor.panning) held = editor.tool.down?.(this, this.point(event), event) ? editor.tool : null;
       if (event.button === 1) event.preventDefault();
@@ -425,7 +429,7 @@ export class Pane extends EventTarget {
       if (pointers.size === 1) this.view.pan(dx, dy);
       else {
         const [a, b] = [...pointers.values()];
-        const now = Math.hypot(a.sx - b.sx, a.sy - b.sy);
+        const now = apart();
         this.view.pan(dx / 2, dy / 2);
         if (spread) this.view.zoom(now / spread, (a.sx + b.sx) / 2, (a.sy + b.sy) / 2);
         spread = now;
