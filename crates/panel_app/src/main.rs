@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     service::process::main(
         NAME,
         async |config, stop| {
-            let context = Context::open(config, NAME).await?;
+            let context = Context::open(config, NAME, &stop).await?;
             if let Some(listen) = context.config.health.clone() {
                 tokio::spawn(Health::of(NAME, &context, stop.clone()).serve(listen));
             }

@@ -43,6 +43,12 @@ pub enum Error {
         /// Which part.
         what: &'static str,
     },
+    /// The service was told to stop while it waited for a peer.
+    #[error("told to stop before {what} could be reached")]
+    Stopped {
+        /// Which peer.
+        what: &'static str,
+    },
     /// Anything a single service has to say.
     #[error("{0}")]
     Other(String),

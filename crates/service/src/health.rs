@@ -20,6 +20,8 @@ use crate::{Context, Error, Metrics};
 #[derive(Clone)]
 pub struct Health {
     service: &'static str,
+    /// It has a store that cannot be opened yet.
+    awaits_database: bool,
     store: Option<Store>,
     bus: Arc<dyn Bus>,
     metrics: Metrics,
@@ -37,6 +39,7 @@ impl Health {
     pub fn of(service: &'static str, context: &Context, stop: CancellationToken) -> Self {
         Self {
             service,
+            awaits_database: false,
             store: Some(context.store.clone()),
             bus: Arc::clone(&context.bus),
             metrics: context.metrics.clone(),
@@ -46,7 +49,14 @@ impl Health {
 
     /// The health of a service that has only a bus.
     pub fn of_bus(service: &'static str, bus: Arc<dyn Bus>, stop: CancellationToken) -> Self {
-        Self { service, store: None, bus, metrics: Metrics::default(), stop }
+        Self { service, awaits_database: false, store: None, bus, metrics: Metrics::default(), stop }
+    }
+
+    /// The same while the database of the store cannot be reached: not ready for that reason.
+    #[must_use]
+    pub(crate) fn without_database(mut self) -> Self {
+        self.awaits_database = true;
+        self
     }
 
     /// Adds the four routes to a server.
@@ -86,6 +96,9 @@ impl Health {
         let mut missing = Map::new();
         if self.stop.is_cancelled() {
             missing.insert("service".into(), "it is stopping".into());
+        }
+        if self.awaits_database {
+            missing.insert("database".into(), "it cannot be reached yet; the log says why".into());
         }
         if let Err(error) = self.bus.ready().await {
             missing.insert("broker".into(), error.to_string().into());

@@ -73,7 +73,10 @@ where
         }
         crate::log(&config);
         let stop = stop_on_signals()?;
-        serve(config, stop).await.map(|()| ExitCode::SUCCESS)
+        match serve(config, stop).await {
+            Ok(()) | Err(Error::Stopped { .. }) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error),
+        }
     });
     // A step that outlived the grace period computes for nobody any more.
     runtime.shutdown_timeout(Duration::from_millis(200));

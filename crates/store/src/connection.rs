@@ -30,8 +30,9 @@ mod any {
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a caller waits for a connection.
-const POOL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a caller waits for a connection to a file, which others may keep busy; and to a server, which may be away:
+/// its visitors should hear so while they still look.
+const POOL_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
 
 /// The pragmas of every SQLite connection: the wait first, because the change to WAL may already need it.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -105,7 +106,7 @@ impl Database {
         let pool = Pool::builder()
             .max_size(size.max(2))
             .min_idle(Some(1))
-            .connection_timeout(POOL_TIMEOUT)
+            .connection_timeout(if sqlite { POOL_TIMEOUTS.0 } else { POOL_TIMEOUTS.1 })
             // A file does not go away; a server does.
             .test_on_check_out(!sqlite)
             .build(Manager(backend.clone()))?;

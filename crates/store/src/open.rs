@@ -46,7 +46,7 @@ impl Store {
         fs::create_dir_all(&instance).map_err(|error| Error::file("create", &instance, error))?;
         let backend = match &config.database_url {
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Backend::Postgres(url.clone())
+                Backend::Postgres(with_patience(url))
             }
             Some(_) => {
                 let problem = "it must begin with postgres:// or postgresql://".to_owned();
@@ -105,6 +105,14 @@ impl Store {
             Err(error) => Err(Error::file("read", path, error)),
         }
     }
+}
+
+/// The address of PostgreSQL with an end to the wait for a host that does not answer at all, unless it has one.
+fn with_patience(url: &str) -> String {
+    if url.contains("connect_timeout=") {
+        return url.to_owned();
+    }
+    format!("{url}{}connect_timeout=10", if url.contains('?') { '&' } else { '?' })
 }
 
 /// The SQLite database of a configuration, where there is one; `None` also for PostgreSQL.

@@ -20,7 +20,7 @@ where
                 // The embedded bus lives inside one process: a worker beside it would be alone.
                 service::broker_only(&config, name)?;
             }
-            let context = Context::open(config, name).await?;
+            let context = Context::open(config, name, &stop).await?;
             if let Some(listen) = context.config.health.clone() {
                 tokio::spawn(Health::of(name, &context, stop.clone()).serve(listen));
             }

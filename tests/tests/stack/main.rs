@@ -1,6 +1,7 @@
 //! The stack as operators run it: RabbitMQ, PostgreSQL, nginx, every service a process of its own; used by a modeller
 //! in a browser, and by a stranger in Python that knows the public contract of the bus and nothing else.
 
+mod database;
 mod stranger;
 
 use std::collections::BTreeMap;

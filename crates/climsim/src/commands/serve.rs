@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &arguments::Serve) -> Result<()> {
 async fn serve(config: Config) -> Result<()> {
     let stop = service::process::stop_on_signals()?;
     let instance = config.instance.clone();
-    let context = service::Context::open(config, "climsim")
+    let context = service::Context::open(config, "climsim", &stop)
         .await
         .with_context(|| format!("opening the instance folder {}", instance.display()))?;
 

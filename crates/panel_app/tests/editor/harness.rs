@@ -49,8 +49,8 @@ impl Server {
                 variables.iter().find(|(known, _)| *known == other).map(|(_, value)| (*value).to_owned())
             }
         });
-        let context = Context::open(config.unwrap(), "test").await.unwrap();
         let stop = CancellationToken::new();
+        let context = Context::open(config.unwrap(), "test", &stop).await.unwrap();
         let bound = panel_app::bind(&context, limits, stop.clone()).unwrap();
         let address = bound.addresses[0].to_string();
         actix_web::rt::spawn(bound.serve());
