@@ -86,7 +86,8 @@ impl Settings {
             port: authority.port,
             user: authority.userinfo.username,
             password: authority.userinfo.password,
-            vhost,
+            // A slash at the end means no other one to whoever writes it, and an empty name to the letter.
+            vhost: if vhost.is_empty() { "/".into() } else { vhost },
             heartbeat_s: query.heartbeat.unwrap_or(defaults.heartbeat_s),
             ..defaults
         })

@@ -349,3 +349,20 @@ async fn a_broker_is_known_again_by_what_lies_in_it() {
     assert!(bus.remembers().await.expect("an answer"));
     assert!(bus.ready().await.is_ok(), "asking has cost the connection");
 }
+
+#[test]
+fn a_slash_at_the_end_of_the_address_is_the_usual_vhost() {
+    for (address, vhost) in [
+        ("amqp://ada:secret@broker:5673", "/"),
+        ("amqp://ada:secret@broker:5673/", "/"),
+        ("amqp://ada:secret@broker:5673/%2f", "/"),
+        ("amqp://ada:secret@broker:5673/climate", "climate"),
+    ] {
+        let settings = Settings::parse(address).expect("an address");
+        assert_eq!(
+            (settings.vhost.as_str(), settings.peer()),
+            (vhost, "broker:5673".to_owned()),
+            "{address}"
+        );
+    }
+}
