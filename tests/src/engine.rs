@@ -8,7 +8,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempDir;
 
 /// The services that are binaries of this workspace. The one list of them for all tests on the engine.
 pub const SERVICES: [&str; 5] =
@@ -20,9 +19,12 @@ const TOOL: &str = "stackctl";
 /// A folder with binaries to pack, such as `target/release`, instead of those that were built with the tests.
 const BINARIES: &str = "CLIMSIM_BINARIES";
 
-/// A folder with binaries of the release before, for the tests in which two releases work together; without it these are the
-/// same binaries under another version.
+/// A folder with binaries of the release before, for the tests in which two releases work together; without it, and without
+/// [`PREVIOUS_IMAGES`], these are the same binaries under another version. What it lacks is new.
 const PREVIOUS_BINARIES: &str = "CLIMSIM_PREVIOUS_BINARIES";
+
+/// The registry with the published images of the release before, such as `ceregecl`.
+const PREVIOUS_IMAGES: &str = "CLIMSIM_PREVIOUS_IMAGES";
 
 /// The tag of the images of the release before.
 pub const PREVIOUS: &str = "previous";
@@ -36,10 +38,11 @@ const UNAVAILABLE: i32 = 69;
 /// An engine with the base images; what was started goes when the test process does, however it ends.
 pub struct Engine {
     host: String,
+    private: bool,
     services: Vec<&'static str>,
-    binaries: TempDir,
+    folder: PathBuf,
     built: Mutex<Vec<String>>,
-    // Its standard input is what keeps a private engine up.
+    // Its standard input is what keeps a private engine up, and the folder.
     _keeper: Child,
 }
 
@@ -60,9 +63,12 @@ impl Engine {
             .stdout(Stdio::piped())
             .spawn()
             .context("starting scripts/engine")?;
-        let mut line = String::new();
-        BufReader::new(keeper.stdout.take().context("an output")?).read_line(&mut line)?;
-        let Some(host) = line.trim().strip_prefix("DOCKER_HOST=").map(str::to_owned) else {
+        let mut told = BufReader::new(keeper.stdout.take().context("an output")?).lines();
+        let mut line = |name: &str| -> Result<Option<String>> {
+            let line = told.next().transpose()?;
+            Ok(line.and_then(|line| Some(line.strip_prefix(name)?.to_owned())))
+        };
+        let (Some(host), Some(folder)) = (line("DOCKER_HOST=")?, line("FOLDER=")?) else {
             let status = keeper.wait()?;
             ensure!(status.code() == Some(UNAVAILABLE), "scripts/engine: {status}");
             testkit::skipped("the stack on a real Docker engine", "the line above says what is missing");
@@ -72,18 +78,25 @@ impl Engine {
             "the engine and its base images are there after {:.1} s",
             started.elapsed().as_secs_f64()
         ));
-        let binaries = tempfile::Builder::new().prefix("climsim-binaries-").tempdir()?;
+        let folder = PathBuf::from(folder);
+        // A private one has its socket beside the folder.
+        let private = folder.parent().is_some_and(|home| host.contains(&*home.to_string_lossy()));
         let built = crate::platform::built_binaries()?;
         let now = std::env::var_os(BINARIES).map_or(built, PathBuf::from);
-        let services = gather(&now, &binaries.path().join("now").join(architecture()))?;
-        let before = std::env::var_os(PREVIOUS_BINARIES).map_or(now, PathBuf::from);
-        gather(&before, &binaries.path().join(PREVIOUS).join(architecture()))?;
-        Ok(Some(Self { host, services, binaries, built: Mutex::default(), _keeper: keeper }))
+        let services = gather(&[&now], &folder.join("now").join(architecture()))?;
+        let before = std::env::var_os(PREVIOUS_BINARIES).map_or(now.clone(), PathBuf::from);
+        gather(&[&before, &now], &folder.join(PREVIOUS).join(architecture()))?;
+        Ok(Some(Self { host, private, services, folder, built: Mutex::default(), _keeper: keeper }))
     }
 
     /// The services whose binaries are there.
     pub fn services(&self) -> &[&'static str] {
         &self.services
+    }
+
+    /// Whether it was started for this process.
+    pub fn is_private(&self) -> bool {
+        self.private
     }
 
     /// `program` with this engine in its environment.
@@ -116,7 +129,8 @@ impl Engine {
     }
 
     /// Makes the image of every service and of nginx as `climsim-test/netcdf_editor_*:TAG`, once per process. Their version
-    /// is the tag, so that images of two tags differ; those of [`PREVIOUS`] are made of the binaries of the release before.
+    /// is the tag, so that images of two tags differ; those of [`PREVIOUS`] are the release before, as published where that is
+    /// said, else made of its binaries.
     ///
     /// # Errors
     /// A build that fails.
@@ -126,9 +140,13 @@ impl Engine {
             return Ok(());
         }
         let started = Instant::now();
+        if tag == PREVIOUS && self.published()? {
+            built.push(tag.to_owned());
+            return Ok(());
+        }
         let dockerfile = root().join("deploy/Dockerfile.prebuilt");
         let dockerfile = dockerfile.to_str().context("a path in UTF-8")?;
-        let binaries = self.binaries.path().join(if tag == PREVIOUS { PREVIOUS } else { "now" });
+        let binaries = self.folder.join(if tag == PREVIOUS { PREVIOUS } else { "now" });
         let binaries = binaries.to_str().context("a path in UTF-8")?;
         for service in &self.services {
             let service = format!("SERVICE={service}");
@@ -143,6 +161,29 @@ impl Engine {
         testkit::tell(&format!("the images '{tag}' are made in {:.1} s", started.elapsed().as_secs_f64()));
         built.push(tag.to_owned());
         Ok(())
+    }
+
+    /// Takes the images of the release before from the registry that [`PREVIOUS_IMAGES`] names. What it does not have, or has from
+    /// another maker under the same name, is made here.
+    fn published(&self) -> Result<bool> {
+        let Ok(registry) = std::env::var(PREVIOUS_IMAGES) else { return Ok(false) };
+        let mut names = Vec::new();
+        for service in self.services.iter().chain(&["nginx"]) {
+            let name = format!("{registry}/netcdf_editor_{service}:latest");
+            let source = "{{index .Config.Labels \"org.opencontainers.image.title\"}}";
+            let pulled = self.docker(&["pull", "--quiet", &name]);
+            let title = pulled.and_then(|_| self.docker(&["image", "inspect", "--format", source, &name]));
+            if title.as_ref().map(|title| title.trim()).ok() != Some(&format!("netcdf_editor_{service}")) {
+                testkit::skipped(&name, "it is not published yet: the release before is made of binaries");
+                return Ok(false);
+            }
+            names.push((name, image(service, PREVIOUS)));
+        }
+        for (name, ours) in &names {
+            self.docker(&["tag", name, ours])?;
+        }
+        testkit::tell(&format!("the release before is what {registry} has as latest"));
+        Ok(true)
     }
 
     fn build(&self, service: &str, tag: &str, arguments: &[&str]) -> Result<()> {
@@ -181,13 +222,14 @@ fn architecture() -> &'static str {
     }
 }
 
-/// Copies the binaries that go into images into `folder`, without what a debugger needs; gives the services that are there.
-fn gather(from: &Path, folder: &Path) -> Result<Vec<&'static str>> {
+/// Copies the binaries that go into images into `folder`, each from the first place that has it, without what a debugger
+/// needs; gives the services that are there.
+fn gather(places: &[&Path], folder: &Path) -> Result<Vec<&'static str>> {
     fs::create_dir_all(folder)?;
     let mut there = Vec::new();
     for name in SERVICES.into_iter().chain([TOOL]) {
-        let binary = from.join(name);
-        if binary.exists() {
+        let binary = places.iter().map(|place| place.join(name)).find(|binary| binary.exists());
+        if let Some(binary) = binary {
             output(Command::new("strip").arg("-o").arg(folder.join(name)).arg(&binary))?;
             there.push(name);
         } else {
