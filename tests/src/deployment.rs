@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 
@@ -22,6 +22,11 @@ pub const INSTANCE_OWNER: &str = "instance_owner";
 /// One stack at a time: two of them on two processors would measure each other.
 static TURN: Mutex<()> = Mutex::const_new(());
 
+/// Waits until no other stack of this process is up, and keeps it so.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().await
+}
+
 /// A stack under a project name of its own, with new volumes, on a free port of the loopback interface; removed with its
 /// volumes when dropped. Needs the runtime with several threads.
 pub struct Deployment {
@@ -29,6 +34,7 @@ pub struct Deployment {
     project: String,
     files: Vec<PathBuf>,
     variables: Vec<(String, String)>,
+    scale: Vec<(String, usize)>,
     port: u16,
     folder: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -40,7 +46,7 @@ impl Deployment {
     /// # Errors
     /// An image that cannot be made.
     pub async fn new(name: &str, tag: &str) -> Result<Option<Self>> {
-        let turn = TURN.lock().await;
+        let turn = turn().await;
         let Some(engine) = block_in_place(engine) else { return Ok(None) };
         block_in_place(|| engine.images(tag))?;
         let [port] = testkit::free_ports()?;
@@ -49,6 +55,7 @@ impl Deployment {
             project: format!("climsimtest{name}"),
             files: vec![root().join("deploy/docker-compose.yaml")],
             variables: Vec::new(),
+            scale: Vec::new(),
             port,
             folder: tempfile::tempdir()?,
             _turn: turn,
@@ -107,6 +114,12 @@ impl Deployment {
         Ok(())
     }
 
+    /// Makes it the form for one strong machine: PostgreSQL, and so many containers of each of these services.
+    pub fn scale(&mut self, services: &[(&str, usize)]) {
+        self.files.push(root().join("deploy/docker-compose.scale.yaml"));
+        self.scale = services.iter().map(|(service, times)| ((*service).to_owned(), *times)).collect();
+    }
+
     /// `http://127.0.0.1:PORT`, where nginx is published.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -122,10 +135,11 @@ impl Deployment {
         format!("{}_{name}", self.project)
     }
 
-    /// The services that run on: ours that are built, nginx, and the broker.
+    /// The services that run on: ours that are built, nginx, the broker, and PostgreSQL where it is scaled.
     pub fn services(&self) -> Vec<&'static str> {
         let ours = self.engine.services().iter().copied();
-        ours.chain(["nginx", "message_broker"]).collect()
+        let database = (!self.scale.is_empty()).then_some("database");
+        ours.chain(["nginx", "message_broker"]).chain(database).collect()
     }
 
     /// A compose command on this stack; gives what it prints.
@@ -156,24 +170,35 @@ impl Deployment {
     /// As [`Deployment::compose`].
     pub fn up(&self) -> Result<()> {
         let services = self.services();
+        let scale: Vec<String> =
+            self.scale.iter().map(|(service, times)| format!("--scale={service}={times}")).collect();
         let mut arguments = vec!["up", "--detach"];
+        arguments.extend(scale.iter().map(String::as_str));
         // One whose binary is missing has no image.
         arguments.extend(services);
         arguments.push(INSTANCE_OWNER);
         self.compose(&arguments).map(drop)
     }
 
-    /// The container of a service.
+    /// The containers of a service.
+    ///
+    /// # Errors
+    /// As [`Deployment::docker`].
+    pub fn containers(&self, service: &str) -> Result<Vec<String>> {
+        let (project, service) = (
+            format!("label=com.docker.compose.project={}", self.project),
+            format!("label=com.docker.compose.service={service}"),
+        );
+        let found = self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service])?;
+        Ok(found.lines().map(str::to_owned).collect())
+    }
+
+    /// The container of a service, one of them where it has several.
     ///
     /// # Errors
     /// There is none.
     pub fn container(&self, service: &str) -> Result<String> {
-        let (project, service_filter) = (
-            format!("label=com.docker.compose.project={}", self.project),
-            format!("label=com.docker.compose.service={service}"),
-        );
-        let found = self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service_filter])?;
-        found.lines().next().map(str::to_owned).with_context(|| format!("{service} has no container"))
+        self.containers(service)?.pop().with_context(|| format!("{service} has no container"))
     }
 
     /// What `docker inspect` tells of a service's container, by a template.
@@ -197,12 +222,26 @@ impl Deployment {
     /// The body of one of the four pages that the machines of a stack ask each other for; `None` when the service does
     /// not answer with success.
     pub fn ask(&self, service: &str, path: &str) -> Option<String> {
+        self.ask_container(&self.container(service).ok()?, path)
+    }
+
+    /// As [`Deployment::ask`], of one container.
+    pub fn ask_container(&self, container: &str, path: &str) -> Option<String> {
         let script = format!(
             "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
         );
-        let answer = self.run_in(service, &script).ok()?;
+        let answer = self.docker(&["exec", container, "bash", "-c", &script]).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         head.split(' ').nth(1).is_some_and(|status| status == "200").then(|| body.to_owned())
+    }
+
+    /// What a container has said.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn logs(&self, container: &str) -> Result<String> {
+        let mut command = self.engine.command("sh");
+        block_in_place(|| output(command.args(["-c", "exec docker logs \"$0\" 2>&1", container])))
     }
 
     /// How a script inside a service's container ends.
@@ -223,28 +262,34 @@ impl Deployment {
     /// One does not come to that.
     pub async fn until_ready(&self) -> Result<()> {
         for service in self.engine.services() {
-            until(&format!("{service} is ready"), async || Ok(self.ask(service, "/readyz").is_some()))
-                .await?;
+            for container in self.containers(service)? {
+                let ready = async || Ok(self.ask_container(&container, "/readyz").is_some());
+                until(&format!("{service} is ready"), ready).await?;
+            }
         }
         let page = format!("{}/auth/login", self.address());
         until("a page comes", async || Ok(reqwest::get(&page).await.is_ok_and(|a| a.status().is_success())))
             .await
     }
 
-    /// Kills what runs in a service's container, as a crash or the kernel does; the engine starts it again.
+    /// Kills what runs in a service's container, as the kernel does; the engine starts it again.
     ///
     /// # Errors
     /// As [`Deployment::container`].
     pub fn crash(&self, service: &str) -> Result<()> {
-        let container = self.container(service)?;
-        // The broker's container is root's, and root may not kill there.
-        let user = if service == "message_broker" { "rabbitmq" } else { "10001" };
-        let killed = self.docker(&["exec", "--user", user, &container, "bash", "-c", "kill -KILL -1"]);
-        // The shell may die of it too.
-        if let Err(error) = killed {
-            let text = error.to_string();
-            ensure!(text.contains("137") || text.contains("255"), "{error:#}");
-        }
+        let process = self.inspect(service, "{{.State.Pid}}")?;
+        // From outside: what a container runs first cannot be killed by what it runs later.
+        let image = "debian:bookworm-slim";
+        self.docker(&[
+            "run",
+            "--rm",
+            "--pid",
+            "host",
+            image,
+            "bash",
+            "-c",
+            &format!("kill -KILL {process}"),
+        ])?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod browser;
 mod data;
 pub mod deployment;
+pub mod editor;
 pub mod engine;
 mod form_client;
 mod modeller;
@@ -19,6 +20,7 @@ pub mod visitor;
 pub use browser::Browser;
 pub use data::{planet, planet_file};
 pub use deployment::Deployment;
+pub use editor::Editor;
 pub use form_client::{Answer, FormClient};
 pub use modeller::Modeller;
 pub use platform::{Platform, binary, terminate};

@@ -80,6 +80,11 @@ impl Visitor {
         token.map(str::to_owned).with_context(|| format!("no token in {path}: {page}"))
     }
 
+    /// `http://HOST:PORT`
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
     /// The cookies of the session, as the header says them.
     ///
     /// # Errors

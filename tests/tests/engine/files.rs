@@ -19,7 +19,7 @@ const STACKS: [&[&str]; 4] = [
 pub(crate) const SERVICES: [&str; 5] =
     ["flask_app", "panel_app", "message_dispatcher", "python_worker", "mosaic_worker"];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::deployment::until;
+use end_to_end::editor::connect;
 use end_to_end::{Deployment, Visitor, planet};
 use testkit::tell;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Open connections that say nothing.
@@ -77,9 +78,9 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
                 let theirs = other.upload(&raw).await?;
                 for (visitor, workflow) in [(&visitor, workflow), (&other, theirs)] {
                     for _ in 0..IDLE / 2 {
-                        sockets.push(editor(&site, visitor, workflow).await?);
+                        sockets.push(connect(visitor, workflow).await?);
                     }
-                    ensure!(editor(&site, visitor, workflow).await.is_err(), "one more than an account may have");
+                    ensure!(connect(visitor, workflow).await.is_err(), "one more than an account may have");
                 }
                 tell(&format!("{IDLE} idle editors: panel_app {before} before, {} with them", memory("panel_app")?));
                 quick(&visitor, "while 200 editors are open").await?;
@@ -90,23 +91,6 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
             quick(&visitor, "after they have gone").await
         })
         .await
-}
-
-/// An editor's websocket, open and silent.
-async fn editor(site: &str, visitor: &Visitor, workflow: i64) -> Result<TcpStream> {
-    let address = site.trim_start_matches("http://");
-    let mut socket = TcpStream::connect(address).await?;
-    let request = format!(
-        "GET /panel/internal_oceans/ws?id={workflow} HTTP/1.1\r\nHost: {address}\r\nOrigin: {site}\r\nCookie: {}\r\n\
-         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        visitor.cookies()?
-    );
-    socket.write_all(request.as_bytes()).await?;
-    let mut answer = [0; 12];
-    socket.read_exact(&mut answer).await?;
-    ensure!(&answer == b"HTTP/1.1 101", "the editor's websocket: {}", String::from_utf8_lossy(&answer));
-    Ok(socket)
 }
 
 /// A page comes, and in reasonable time.

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use end_to_end::{Deployment, Visitor, planet};
+use anyhow::{Context, Result, bail, ensure};
+use end_to_end::editor::Click;
+use end_to_end::{Deployment, Editor, Visitor, planet};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -14,6 +15,16 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often pages are looked at.
 const PULSE: Duration = Duration::from_millis(100);
+
+/// How long the modeller thinks between two pipelines: each leaves 20 MB behind.
+const THOUGHT: Duration = Duration::from_secs(1);
+
+/// How often something is drawn in the editor.
+const STROKES: Duration = Duration::from_millis(500);
+
+/// What is done in the editor, again and again: something is always undone, and sometimes drawn over.
+const CLICKS: [Click; 7] =
+    [Click::Stroke, Click::Stroke, Click::Stroke, Click::Undo, Click::Stroke, Click::Undo, Click::Redo];
 
 /// How long a page may take before it counts as failed.
 const SLOW: Duration = Duration::from_secs(5);
@@ -36,7 +47,7 @@ struct Failure {
     what: String,
 }
 
-/// A modeller who keeps a pipeline running, and somebody who looks at pages all the time.
+/// A modeller who keeps a pipeline running, somebody who looks at pages all the time, and somebody who draws in the editor.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     failures: Arc<Mutex<Vec<Failure>>>,
@@ -44,19 +55,52 @@ pub(crate) struct Load {
     visitor: Visitor,
     looking: JoinHandle<()>,
     modelling: JoinHandle<Result<Vec<i64>>>,
+    /// When each click in the editor was confirmed.
+    confirmed: Arc<Mutex<Vec<Instant>>>,
+    editing: Option<JoinHandle<Result<Editor>>>,
+}
+
+/// What there was to a [`Load`].
+pub(crate) struct Used {
+    pub(crate) workflows: usize,
+    pub(crate) looks: usize,
+    pub(crate) failed: usize,
+    /// In the editor.
+    pub(crate) clicks: usize,
+    pub(crate) connections: usize,
+    pub(crate) strokes: usize,
+}
+
+impl std::fmt::Display for Used {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { workflows, looks, failed, clicks, connections, strokes } = self;
+        write!(
+            f,
+            "{workflows} pipelines, lost 0, doubled 0; {looks} pages looked at, {failed} failed; in the editor {clicks} clicks \
+             over {connections} connections, lost 0, doubled 0, all {strokes} strokes there and undone in the end"
+        )
+    }
 }
 
 impl Load {
     /// Begins with one workflow, whose pages are looked at, the editor's among them where there is one.
     pub(crate) async fn begin(stack: &Deployment, name: &str) -> Result<Self> {
-        let visitor = Visitor::register(&stack.address(), name).await?;
+        Self::on(&stack.address(), stack.services().contains(&"panel_app"), name).await
+    }
+
+    /// As [`Load::begin`], on any site.
+    pub(crate) async fn on(site: &str, has_editor: bool, name: &str) -> Result<Self> {
+        let visitor = Visitor::register(site, name).await?;
         let raw = planet("raw.nc")?;
         let first = visitor.upload(&raw).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let failures = Arc::new(Mutex::new(Vec::new()));
         let looked = Arc::new(Mutex::new(0));
         let mut pages = vec!["/auth/login".to_owned(), "/".to_owned(), format!("/{first}/steps")];
-        if stack.services().contains(&"panel_app") {
+        let (mut editing, confirmed) = (None, Arc::new(Mutex::new(Vec::new())));
+        if has_editor {
+            let editor = Editor::open(&visitor, visitor.upload(&raw).await?).await?;
+            editing = Some(tokio::spawn(edit(editor, Arc::clone(&stop), Arc::clone(&confirmed))));
             pages.push(format!("/panel/internal_oceans?id={first}&redirect=/{first}/steps"));
         }
         let looking = tokio::spawn(look(
@@ -67,19 +111,21 @@ impl Load {
             Arc::clone(&looked),
         ));
         let modelling = tokio::spawn(model(visitor.clone(), raw, first, Arc::clone(&stop)));
-        Ok(Self { stop, failures, looked, visitor, looking, modelling })
+        Ok(Self { stop, failures, looked, visitor, looking, modelling, confirmed, editing })
     }
 
-    /// Waits until pages come again without a failure, and gives how long after `back` the last one failed.
+    /// Waits until pages come again without a failure, and gives how long after `back` the last one failed, and how long
+    /// after `back` somebody could first draw again.
     ///
     /// # Errors
     /// It took longer than [`GRACE`].
-    pub(crate) async fn recovered(&self, what: &str, back: Instant) -> Result<f64> {
+    pub(crate) async fn recovered(&mut self, what: &str, back: Instant) -> Result<(f64, f64)> {
+        let failures = Arc::clone(&self.failures);
         let last = || {
-            let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            let failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
             failures.iter().rev().find(|failure| failure.ended > back).cloned()
         };
-        loop {
+        let pages = loop {
             let failed = last();
             let since = failed.as_ref().map_or(back, |failure| failure.ended);
             let seconds = since.duration_since(back);
@@ -89,30 +135,96 @@ impl Load {
                 "{what}: pages fail {:.1} s after it is back: {told}",
                 seconds.as_secs_f64()
             );
+            self.goes_on().await.with_context(|| what.to_owned())?;
             // Every page has been looked at a few times without a failure.
             if since.elapsed() > PULSE * 15 {
-                return Ok(seconds.as_secs_f64());
+                break seconds;
             }
+            tokio::time::sleep(PULSE).await;
+        };
+        if self.editing.is_none() {
+            return Ok((pages.as_secs_f64(), 0.0));
+        }
+        loop {
+            let first = {
+                let confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+                confirmed.iter().find(|drawn| **drawn > back).map(|drawn| drawn.duration_since(back))
+            };
+            if let Some(first) = first {
+                ensure!(first <= GRACE, "{what}: the editor comes {:.1} s after it", first.as_secs_f64());
+                return Ok((pages.as_secs_f64(), first.as_secs_f64()));
+            }
+            self.goes_on().await.with_context(|| what.to_owned())?;
+            ensure!(back.elapsed() <= GRACE, "{what}: the editor does not come back");
             tokio::time::sleep(PULSE).await;
         }
     }
 
-    /// Ends the load; checks that all that was asked for is there, once. Gives the numbers of workflows, of looks, and of
-    /// looks that failed.
+    /// How many looks at pages have failed until now.
+    pub(crate) fn failed(&self) -> usize {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Nobody has given up.
+    async fn goes_on(&mut self) -> Result<()> {
+        if self.modelling.is_finished() {
+            (&mut self.modelling).await?.context("the modeller")?;
+            bail!("the modeller has gone");
+        }
+        match &mut self.editing {
+            Some(editing) if editing.is_finished() => {
+                editing.await?.context("the one who draws")?;
+                bail!("the one who draws has gone");
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the load; checks that all that was asked for is there, once.
     ///
     /// # Errors
     /// Something is lost or doubled.
-    pub(crate) async fn end(self) -> Result<(usize, usize, usize)> {
+    pub(crate) async fn end(mut self) -> Result<Used> {
         self.stop.store(true, Ordering::SeqCst);
-        self.looking.await.context("the one who looks")?;
-        let workflows = self.modelling.await.context("the modeller")??;
+        (&mut self.looking).await.context("the one who looks")?;
+        let workflows = (&mut self.modelling).await.context("the modeller")??;
         for workflow in &workflows {
             self.visitor.routed_once(*workflow).await?;
         }
-        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = self.failures.lock().unwrap_or_else(PoisonError::into_inner).len();
-        Ok((workflows.len(), looked, failed))
+        let mut used = Used {
+            workflows: workflows.len(),
+            looks: *self.looked.lock().unwrap_or_else(PoisonError::into_inner),
+            failed: self.failed(),
+            clicks: self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            connections: 0,
+            strokes: 0,
+        };
+        if let Some(editing) = self.editing {
+            let mut editor = editing.await.context("the one who draws")?.context("the one who draws")?;
+            editor.check().await.context("the map that was drawn")?;
+            editor.undo_all().await.context("the map with everything undone")?;
+            (used.connections, used.strokes) = (editor.connections(), editor.strokes());
+        }
+        Ok(used)
     }
+}
+
+async fn edit(
+    mut editor: Editor,
+    stop: Arc<AtomicBool>,
+    confirmed: Arc<Mutex<Vec<Instant>>>,
+) -> Result<Editor> {
+    let mut pulse = tokio::time::interval(STROKES);
+    pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for click in CLICKS.into_iter().cycle() {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        pulse.tick().await;
+        editor.click(click).await?;
+        confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+    }
+    Ok(editor)
 }
 
 async fn look(
@@ -153,6 +265,7 @@ async fn model(visitor: Visitor, raw: Vec<u8>, first: i64, stop: Arc<AtomicBool>
         if stop.load(Ordering::SeqCst) {
             return Ok(workflows);
         }
+        tokio::time::sleep(THOUGHT).await;
         workflows.push(visitor.upload(&raw).await?);
     }
 }
