@@ -8,4 +8,6 @@ mod pipeline;
 mod redeploy;
 mod restarts;
 mod runbook;
+mod scale;
+mod swarm;
 mod workflows;

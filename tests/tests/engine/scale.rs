@@ -1,0 +1,117 @@
+//! The stack for one strong machine: PostgreSQL, several workers and several of those that serve pages.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::deployment::until;
+use end_to_end::{Deployment, Visitor};
+use testkit::tell;
+
+use crate::load::{Load, fine};
+use crate::restarts::{all_there, ask, at_work, started_again};
+
+/// Routings that are asked for at once, beside those of the load.
+const MANY: usize = 24;
+
+const WORKERS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_of_each_lose_nothing_with_a_worker_and_the_database() -> Result<()> {
+    let Some(mut stack) = Deployment::new("scale", "latest").await? else { return Ok(()) };
+    stack.scale(&[("flask_app", 2), ("panel_app", 2), ("python_worker", WORKERS)]);
+    stack
+        .run(async |stack| {
+            let begun = Instant::now();
+            stack.up()?;
+            stack.until_ready().await?;
+            tell(&format!("PostgreSQL and several of each are ready after {:.1} s", begun.elapsed().as_secs_f64()));
+            let workers = stack.containers("python_worker")?;
+            ensure!(workers.len() == WORKERS, "{workers:?}");
+            let visitor = Visitor::register(&stack.address(), "murchison").await?;
+            let raw = fine(&visitor).await?;
+            let mut load = Load::begin(stack, "sedgwick").await?;
+            let begun = Instant::now();
+            let asked = ask(&visitor, &raw, MANY).await?;
+            at_work(&visitor, &asked).await?;
+
+            all_serve(stack).await?;
+
+            // A worker with a step in hand goes, and does not come back.
+            let gone = at_work_itself(stack, &workers).await?;
+            stack.docker(&["kill", &gone])?;
+
+            // PostgreSQL crashes, while steps run and an editor draws; then it is stopped in order.
+            at_work(&visitor, &asked).await?;
+            let mut told = Vec::new();
+            let before = stack.inspect("database", "{{.State.StartedAt}}")?;
+            stack.crash("database")?;
+            started_again(stack, "database", &before).await?;
+            let (pages, editor) = load.recovered("PostgreSQL, crashed", Instant::now()).await?;
+            told.push(format!("PostgreSQL crashed {pages:.1} s, {editor:.1} s"));
+            stack.compose(&["restart", "database"])?;
+            let (pages, editor) = load.recovered("PostgreSQL, restarted", Instant::now()).await?;
+            told.push(format!("PostgreSQL restarted {pages:.1} s, {editor:.1} s"));
+
+            // Each of the two that serve pages, and of the two that serve the editor: the other does.
+            for service in ["flask_app", "panel_app"] {
+                for one in stack.containers(service)? {
+                    stack.docker(&["kill", &one])?;
+                    let what = format!("one {service} of two");
+                    let (pages, editor) = load.recovered(&what, Instant::now()).await?;
+                    told.push(format!("{what} {pages:.1} s, {editor:.1} s"));
+                    stack.docker(&["start", &one])?;
+                    until(&format!("{service} is ready"), async || Ok(stack.ask_container(&one, "/readyz").is_some()))
+                        .await?;
+                }
+            }
+            tell(&format!("until no page fails, until the editor draws, without {}", told.join("; ")));
+
+            all_there(&visitor, &asked).await?;
+            tell(&format!(
+                "{MANY} pipelines of {WORKERS} workers, one of them killed: done after {:.1} s, lost 0, doubled 0",
+                begun.elapsed().as_secs_f64()
+            ));
+            tell(&format!("beside them {}", load.end().await?));
+            let mut shares = Vec::new();
+            for worker in &workers {
+                let steps = stack.logs(worker)?.matches("step ended").count();
+                ensure!(steps > 0 || *worker == gone, "a worker has done nothing");
+                shares.push(steps.to_string());
+            }
+            tell(&format!("the workers have done {} steps", shares.join(", ")));
+            let instance = stack.run_in("flask_app", "ls /usr/src/app/instance")?;
+            ensure!(!instance.contains("sqlite"), "somebody works with SQLite: {instance}");
+            Ok(())
+        })
+        .await
+}
+
+/// Waits until each of several has answered somebody, as nginx tells.
+async fn all_serve(stack: &Deployment) -> Result<()> {
+    for container in ["flask_app", "panel_app"].map(|service| stack.containers(service)) {
+        for container in container? {
+            let network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+            let address =
+                format!(" {}:", stack.docker(&["inspect", "--format", network, &container])?.trim());
+            let nginx = stack.container("nginx")?;
+            until("each serves", async || Ok(stack.logs(&nginx)?.contains(&address))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A worker that has a step in hand.
+async fn at_work_itself(stack: &Deployment, workers: &[String]) -> Result<String> {
+    let mut found = None;
+    until("a worker works", async || {
+        for worker in workers {
+            let log = stack.logs(worker)?;
+            if log.matches("step started").count() > log.matches("step ended").count() {
+                found = Some(worker.clone());
+            }
+        }
+        Ok(found.is_some())
+    })
+    .await?;
+    found.context("a worker")
+}
