@@ -144,9 +144,17 @@ fn the_swarm_runs_the_same_images_on_engines_of_its_own() -> Result<()> {
         );
         let image = format!("registry.osupytheas.fr:443/netcdf_editor_{name}:20261124T020000Z");
         ensure!(tagged["services"][name]["image"] == image, "{name}: {}", tagged["services"][name]["image"]);
-        for key in
-            ["build", "env_file", "depends_on", "links", "container_name", "privileged", "network_mode"]
-        {
+        // The last is ignored by swarms.
+        for key in [
+            "build",
+            "env_file",
+            "depends_on",
+            "links",
+            "container_name",
+            "privileged",
+            "network_mode",
+            "tmpfs",
+        ] {
             ensure!(service.get(key).is_none_or(Value::is_null), "{name} has {key}");
         }
         ensure!(service["read_only"] == true && service["cap_drop"] == serde_json::json!(["ALL"]), "{name}");
@@ -156,8 +164,10 @@ fn the_swarm_runs_the_same_images_on_engines_of_its_own() -> Result<()> {
         ensure!(update["order"] == order && update["failure_action"] == "rollback", "{name}: {update}");
         ensure!(service["deploy"]["resources"]["limits"]["memory"].is_string(), "{name} has no limit");
         // Who writes into the instance writes into the database of all machines too.
-        let mounts = !service["volumes"].as_array().is_none_or(Vec::is_empty);
+        let volumes = service["volumes"].as_array().context("volumes")?;
+        let mounts = volumes.iter().any(|volume| volume["type"] == "volume");
         let has_database = service["environment"].to_string().contains("postgres://");
+        ensure!(volumes.iter().any(|v| v["type"] == "tmpfs" && v["target"] == "/tmp"), "{name} has no /tmp");
         ensure!(mounts == has_database, "{name} has a volume or PostgreSQL, not both");
     }
     Ok(())
