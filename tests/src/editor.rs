@@ -77,8 +77,8 @@ impl History {
                 after.strokes.push(number);
                 after.cursor += 1;
             }
-            Click::Undo => after.cursor -= 1,
-            Click::Redo => after.cursor += 1,
+            Click::Undo => after.cursor = after.cursor.saturating_sub(1),
+            Click::Redo => after.cursor = after.strokes.len().min(after.cursor + 1),
         }
         after
     }

@@ -149,7 +149,7 @@ impl Swarm {
     /// `docker stack deploy`, as the file's head says it.
     fn deploy(&self, tag: &str) -> Result<()> {
         let mut command = self.engine.command("docker");
-        command.args(["stack", "deploy", "--detach", "--resolve-image", "never", "-c"]);
+        command.args(["stack", "deploy", "--resolve-image", "never", "-c"]);
         command.arg(root().join("deploy/docker-stack.yaml"));
         if !self.has_ipvs {
             let file = self.folder.path().join("own-port.yaml");
