@@ -1,7 +1,7 @@
 //! The commands of `docs/maintenance.md`, taken out of it to be run.
 //!
-//! Every block of commands there says after `sh` what it needs: `engine` a real Docker engine with the stack, `tools`
-//! Portainer, registries and Watchtower.
+//! Every block of commands there says after `sh` what it needs: `engine` a real Docker engine with the stack, `scale` one
+//! with the stack on PostgreSQL, `tools` Portainer, registries and Watchtower.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 pub struct Block {
     /// The heading that it stands under.
     pub heading: String,
-    /// What it needs: `engine` or `tools`.
+    /// What it needs: `engine`, `scale` or `tools`.
     pub needs: String,
     /// The commands.
     pub script: String,
@@ -49,8 +49,8 @@ pub fn all() -> Result<Vec<Block>> {
         }
         let needs = info.strip_prefix("sh ").unwrap_or_default().trim().to_owned();
         ensure!(
-            ["engine", "tools"].contains(&needs.as_str()),
-            "under '{heading}': '```{info}' says neither `sh engine` nor `sh tools`, so nobody runs it:\n{script}"
+            ["engine", "scale", "tools"].contains(&needs.as_str()),
+            "under '{heading}': '```{info}' says none of `sh engine`, `sh scale`, `sh tools`, so nobody runs it:\n{script}"
         );
         blocks.push(Block { heading: heading.clone(), needs, script });
     }

@@ -195,8 +195,12 @@ fn load(job: &Job<'_>, data_file: &DataFile, origin: Origin) -> Result<Coordinat
             };
             let grid = orca::grid(&orca::Parameters::default()).map_err(|error| failed(&error))?;
             let dataset = grid.to_dataset();
-            let staged = job.store.stage(FileType::Coords.extension())?;
-            dataset::write(&dataset, staged.path()).map_err(|error| failed(&error))?;
+            let title = FileType::Coords.title();
+            let staged = job
+                .store
+                .stage(FileType::Coords.extension())
+                .map_err(|error| StepError::not_staged(title, error))?;
+            dataset::write(&dataset, staged.path()).map_err(|error| StepError::not_written(title, &error))?;
             Ok(Coordinates {
                 dataset,
                 name: "the built-in ocean grid".into(),

@@ -43,23 +43,27 @@ impl Steps for Weights {
         let outcome = coupling::run(&input, &options, &mut stage).map_err(|error| failed(&error))?;
         drop(input);
 
-        let staged = job.store.stage(FileType::Weights.extension())?;
+        let title = FileType::Weights.title();
+        let staged = job
+            .store
+            .stage(FileType::Weights.extension())
+            .map_err(|error| StepError::not_staged(title, error))?;
         let sources = Sources {
             coordinates: ocean.path(),
             bathymetry: &job.store.path(&bathymetry.revision),
             basins: &job.store.path(&basins.revision),
         };
-        let unwritten = |error: &dyn std::fmt::Display| {
-            StepError::Failed(format!("the archive cannot be written: {error}"))
-        };
-        let archive = BufWriter::new(File::create(staged.path()).map_err(|error| unwritten(&error))?);
+        let file = File::create(staged.path()).map_err(|error| StepError::not_written(title, &error))?;
+        let archive = BufWriter::new(file);
         let (begin, files) = (Stage::Delivery.fraction(), outcome.products().len() as f64);
         let mut written = 0.0_f64;
         let mut progress = |_: &str| {
             report.report(Stage::Delivery.label(), begin + (1.0 - begin) * (written / files).min(1.0));
             written += 1.0;
         };
-        outcome.write_archive(&sources, archive, &mut progress).map_err(|error| unwritten(&error))?;
+        outcome
+            .write_archive(&sources, archive, &mut progress)
+            .map_err(|error| StepError::not_written(title, &error))?;
 
         let mut info = Map::new();
         let figures = serde_json::to_value(&outcome.figures).unwrap_or_default();

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::deployment::until;
-use end_to_end::{Deployment, Visitor};
+use end_to_end::visitor::PASSWORD;
+use end_to_end::{Deployment, Visitor, planet, runbook};
 use testkit::tell;
+use tokio::task::block_in_place;
 
 use crate::load::{Load, fine};
 use crate::restarts::{all_there, ask, at_work, started_again};
@@ -81,9 +83,41 @@ async fn several_of_each_lose_nothing_with_a_worker_and_the_database() -> Result
             tell(&format!("the workers have done {} steps", shares.join(", ")));
             let instance = stack.run_in("flask_app", "ls /usr/src/app/instance")?;
             ensure!(!instance.contains("sqlite"), "somebody works with SQLite: {instance}");
-            Ok(())
+            stack.docker(&["start", &gone])?;
+            backed_up_and_put_back(stack).await
         })
         .await
+}
+
+/// The commands of the runbook for PostgreSQL, in their order. What was done after the backup is gone at the end, what was done
+/// before is there.
+async fn backed_up_and_put_back(stack: &Deployment) -> Result<()> {
+    let site = stack.address();
+    let before = Visitor::register(&site, "before").await?.upload(&planet("raw.nc")?).await?;
+    let volume = stack.volume("instance_storage");
+    let project = volume.strip_suffix("_instance_storage").context("a project")?.to_owned();
+    let folder = tempfile::tempdir()?;
+    for (number, block) in runbook::blocks("scale")?.iter().enumerate() {
+        let script = block
+            .script
+            .replace("climsim_instance_storage", &volume)
+            .replace("project=climsim", &format!("project={project}"))
+            .replace("/srv/", &format!("{}/", folder.path().display()));
+        let mut command = stack.engine().command("bash");
+        command.args(["-euo", "pipefail", "-c", &script]);
+        let ran = block_in_place(|| command.output())?;
+        let said = String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.success(), "under '{}', block {number}:\n{script}\n{said}", block.heading);
+        stack.until_ready().await?;
+        if number == 0 {
+            Visitor::register(&site, "after").await?;
+        }
+    }
+    ensure!(Visitor::log_in(&site, "after", PASSWORD).await.is_err(), "an account outlived the database");
+    let visitor = Visitor::log_in(&site, "before", PASSWORD).await?;
+    ensure!(!visitor.revisions(before).await?.is_empty(), "the upload of before is gone");
+    tell("the runbook's backup of PostgreSQL was made, tried, and put back");
+    Ok(())
 }
 
 /// Waits until each of several has answered somebody, as nginx tells.

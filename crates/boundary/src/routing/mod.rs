@@ -311,8 +311,8 @@ fn height_findings(heights_m: &Array2<f64>, release: Release) -> Vec<Finding> {
     let enclosed = masks::enclosed_seas(heights_m);
     if enclosed.seas > 0 {
         let text = format!(
-            "{} seas ({} cells) are not connected with the largest one: correct them as internal oceans unless they are \
-             meant",
+            "{} seas ({} cells) of the heights that are routed, where 0 m is sea, are not connected with the largest one: \
+             correct them as internal oceans unless they are meant",
             enclosed.seas, enclosed.cells
         );
         findings.push(Finding::warning("enclosed-seas", text));
