@@ -44,8 +44,8 @@ fn text(path: &Path) -> Result<&str> {
 }
 
 /// True once the canvases of both maps hold pixels of at least three colours.
-const MAPS_ARE_DRAWN: &str = r"[...document.querySelectorAll('.maps climsim-map')].length == 2
-    && [...document.querySelectorAll('.maps climsim-map')].every((map) => {
+const MAPS_ARE_DRAWN: &str = r"[...document.querySelectorAll('.side-by-side climsim-map')].length == 2
+    && [...document.querySelectorAll('.side-by-side climsim-map')].every((map) => {
         const canvas = map.shadowRoot?.querySelector('canvas');
         if (!canvas || !canvas.width) return false;
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;

@@ -311,8 +311,9 @@ fn height_findings(heights_m: &Array2<f64>, release: Release) -> Vec<Finding> {
     let enclosed = masks::enclosed_seas(heights_m);
     if enclosed.seas > 0 {
         let text = format!(
-            "{} seas ({} cells) of the heights that are routed, where 0 m is sea, are not connected with the largest one: \
-             correct them as internal oceans unless they are meant",
+            "{} internal ocean(s) of {} cell(s) in the heights as they are routed (to the millimetre, the southernmost row \
+             as land where the release has it so) have no connection to the main ocean: fill or connect them unless they \
+             are meant",
             enclosed.seas, enclosed.cells
         );
         findings.push(Finding::warning("enclosed-seas", text));
