@@ -5,12 +5,11 @@
 //! 16 GB of memory.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use dataset::{Attributes, Dataset};
-use end_to_end::{Browser, Modeller, Platform, binary, planet_file};
+use end_to_end::{Browser, Modeller, Platform, planet_file, regridded};
 use ndarray::{Array1, Array2};
 use serde_json::Value;
 
@@ -32,7 +31,7 @@ async fn main() -> Result<()> {
     let modeller = Modeller { browser: &browser, site: platform.address() };
     modeller.register_and_log_in("wegener").await?;
     let degree = planet_file(platform.folder(), "raw.nc")?;
-    let fine = finer(&degree, platform.folder())?;
+    let fine = regridded(&degree, 1.0 / 6.0, "fine.nc")?;
     let editor = |workflow| format!("{}/panel/internal_oceans?id={workflow}", platform.address());
     for (name, file) in [("360 x 180", &degree), ("2160 x 1080", &fine)] {
         let workflow = modeller.upload(file, &[]).await?;
@@ -72,19 +71,6 @@ async fn main() -> Result<()> {
     browser.close().await?;
     platform.done();
     Ok(())
-}
-
-/// The planet on a grid of a sixth of a degree.
-fn finer(file: &Path, folder: &Path) -> Result<PathBuf> {
-    let out = folder.join("fine.nc");
-    let step = (1.0_f64 / 6.0).to_string();
-    let done = Command::new(binary("climsim"))
-        .arg("regrid")
-        .args([file, &out])
-        .args(["--lon-step", &step, "--lat-step", &step])
-        .output()?;
-    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    Ok(out)
 }
 
 /// A planet of an arc minute: too large to edit, not to look at.

@@ -3,11 +3,10 @@
 //!
 //! `cargo bench -p end_to_end --bench pages` after `cargo build --release --bins`; a machine with nothing else to do.
 
-use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use end_to_end::{Browser, Modeller, Platform, binary, planet_file};
+use anyhow::{Context, Result};
+use end_to_end::{Browser, Modeller, Platform, planet_file, regridded};
 
 const ROUNDS: usize = 10;
 
@@ -38,13 +37,7 @@ async fn main() -> Result<()> {
     }
     println!("routing, click to up to date in the browser: {}", summary(&mut clicks));
 
-    let half = platform.folder().join("half.nc");
-    let done = Command::new(binary("climsim"))
-        .arg("regrid")
-        .args([&degree, &half])
-        .args(["--lon-step", "0.5", "--lat-step", "0.5"])
-        .output()?;
-    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let half = regridded(&degree, 0.5, "half.nc")?;
     let workflow = modeller.upload(&half, &[]).await?;
     // The first of them also brings the scripts into the browser.
     for view in [format!("{}/topo_high_res/view", workflow - 1), format!("{workflow}/raw/view")] {

@@ -18,7 +18,7 @@ mod stack;
 pub mod visitor;
 
 pub use browser::Browser;
-pub use data::{planet, planet_file};
+pub use data::{planet, planet_file, regridded};
 pub use deployment::Deployment;
 pub use editor::Editor;
 pub use form_client::{Answer, FormClient};

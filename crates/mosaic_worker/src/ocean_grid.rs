@@ -195,12 +195,9 @@ fn load(job: &Job<'_>, data_file: &DataFile, origin: Origin) -> Result<Coordinat
             };
             let grid = orca::grid(&orca::Parameters::default()).map_err(|error| failed(&error))?;
             let dataset = grid.to_dataset();
-            let title = FileType::Coords.title();
-            let staged = job
-                .store
-                .stage(FileType::Coords.extension())
-                .map_err(|error| StepError::not_staged(title, error))?;
-            dataset::write(&dataset, staged.path()).map_err(|error| StepError::not_written(title, &error))?;
+            let staged = job.stage(FileType::Coords)?;
+            dataset::write(&dataset, staged.path())
+                .map_err(|error| StepError::not_written(FileType::Coords.title(), &error))?;
             Ok(Coordinates {
                 dataset,
                 name: "the built-in ocean grid".into(),

@@ -44,10 +44,7 @@ impl Steps for Weights {
         drop(input);
 
         let title = FileType::Weights.title();
-        let staged = job
-            .store
-            .stage(FileType::Weights.extension())
-            .map_err(|error| StepError::not_staged(title, error))?;
+        let staged = job.stage(FileType::Weights)?;
         let sources = Sources {
             coordinates: ocean.path(),
             bathymetry: &job.store.path(&bathymetry.revision),

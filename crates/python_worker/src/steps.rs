@@ -178,10 +178,7 @@ fn one(job: &Job<'_>, from: &Input, file_type: FileType, made: boundary::Output)
 }
 
 fn stage(job: &Job<'_>, file_type: FileType, dataset: &Dataset) -> Result<Output, StepError> {
-    let staged = job
-        .store
-        .stage(file_type.extension())
-        .map_err(|error| StepError::not_staged(file_type.title(), error))?;
+    let staged = job.stage(file_type)?;
     dataset::write(dataset, staged.path())
         .map_err(|error| StepError::not_written(file_type.title(), &error))?;
     Ok(Output { file_type, staged, info: Map::new() })

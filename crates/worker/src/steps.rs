@@ -1,6 +1,7 @@
 //! What a worker is given to do its work.
 
-use store::{ClaimedRun, Finding, Output, RevisionId, Store};
+use store::{ClaimedRun, Finding, Output, RevisionId, Staged, Store};
+use workflow::FileType;
 
 use crate::Report;
 
@@ -23,6 +24,22 @@ pub struct Job<'a> {
     pub run: &'a ClaimedRun,
     /// Where its inputs are, and its outputs are staged.
     pub store: &'a Store,
+}
+
+impl Job<'_> {
+    /// Room for a file of that type.
+    ///
+    /// # Errors
+    /// No room could be made: on a full disk that is the end of the run, else worth another try.
+    pub fn stage(&self, file_type: FileType) -> Result<Staged, StepError> {
+        self.store.stage(file_type.extension()).map_err(|error| {
+            if store::is_disk_full(&error) {
+                StepError::not_written(file_type.title(), &error)
+            } else {
+                StepError::Store(error)
+            }
+        })
+    }
 }
 
 /// What a run has made.
@@ -54,10 +71,5 @@ impl StepError {
             return Self::Failed(format!("{what} cannot be written: {}", store::DISK_FULL));
         }
         Self::Failed(format!("{what} cannot be written: {error}"))
-    }
-
-    /// No room could be made for `what`: on a full disk that is the end of the run, else worth another try.
-    pub fn not_staged(what: &str, error: store::Error) -> Self {
-        if store::is_disk_full(&error) { Self::not_written(what, &error) } else { Self::Store(error) }
     }
 }

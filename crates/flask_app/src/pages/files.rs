@@ -31,7 +31,7 @@ pub(crate) async fn list(
                 "title": title(&file.info, &file.filename),
                 "age": age,
                 "state": file.state,
-                "changed": file.changed.as_deref().map(|changed| changed.get(..16).unwrap_or(changed)),
+                "changed": file.changed.as_deref().map(super::minute),
                 "filename": file.filename,
             })
         })

@@ -17,6 +17,11 @@ use store::{DataFile, DataFileId, Revision, Store};
 use web::{Error, RequestId, Site};
 use workflow::FileType;
 
+/// A time of the store to the minute.
+pub(crate) fn minute(time: &str) -> String {
+    time.get(..16).unwrap_or(time).to_owned()
+}
+
 /// The file type of the path (`{type}`).
 pub(crate) fn file_type(request: &HttpRequest) -> Result<FileType, Error> {
     let text = request.match_info().query("type");

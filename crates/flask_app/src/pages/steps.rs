@@ -16,7 +16,7 @@ use web::{Category, Error, Owned, Page, Site, Submitted, block, see_other};
 use workflow::{FileType, Step, Worker};
 
 use super::tasks::editor_address;
-use super::{file_view, request_id};
+use super::{file_view, minute, request_id};
 use crate::Shared;
 
 /// A comment is sent at least this often, so that proxies keep an idle stream open.
@@ -82,7 +82,7 @@ struct UnsavedView {
 fn unsaved(id: DataFileId, drafts: Vec<(Draft, i64)>) -> Vec<UnsavedView> {
     let view = |draft: Draft| {
         let of = draft.of;
-        let step = Step::ALL.into_iter().find(|&step| link(id, step) == format!("/{id}/{}", of.editor));
+        let step = Step::ALL.into_iter().find(|&step| page_name(step) == of.editor);
         let (title, link) = match step {
             Some(step) => (step.title().to_owned(), link(id, step)),
             None => (
@@ -95,15 +95,14 @@ fn unsaved(id: DataFileId, drafts: Vec<(Draft, i64)>) -> Vec<UnsavedView> {
     drafts.into_iter().map(|(draft, _)| view(draft)).collect()
 }
 
-/// A time to the minute.
-fn minute(time: &str) -> String {
-    time.get(..16).unwrap_or(time).to_owned()
+/// The name of a step's page, which is that of its editor too.
+fn page_name(step: Step) -> &'static str {
+    if step == Step::Subbasins { "sub_basins" } else { step.as_str() }
 }
 
 /// The page of a step.
 fn link(id: DataFileId, step: Step) -> String {
-    let name = if step == Step::Subbasins { "sub_basins" } else { step.as_str() };
-    format!("/{id}/{name}")
+    format!("/{id}/{}", page_name(step))
 }
 
 /// The steps as they stand.
