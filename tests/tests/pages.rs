@@ -164,6 +164,54 @@ async fn the_keyboard_is_enough() -> Result<()> {
     Ok(())
 }
 
+/// While a step comes along, the page replaces what changes and nothing else: a click or the focus is not lost to an update.
+#[tokio::test]
+async fn what_does_not_change_on_the_steps_page_stays() -> Result<()> {
+    let platform = Platform::start()?;
+    let site = platform.address();
+    let browser = Browser::start(1400, 900).await?;
+    let modeller = Modeller { browser: &browser, site };
+    modeller.register_and_log_in("wegener").await?;
+    let raw = planet_file(platform.folder(), "raw.nc")?;
+    let id = modeller.upload(&raw, &[]).await?;
+    browser.open(&format!("{site}/{id}/steps")).await?;
+    browser
+        .run(
+            "for (const link of document.querySelectorAll('#diagram a, #steps-table a, #assets-table a')) link.before = true;
+             document.querySelector('#step-regrid a').focus();",
+        )
+        .await?;
+
+    let window = browser.client().window().await?;
+    let other = browser.client().new_window(true).await?.handle;
+    browser.client().switch_to_window(other).await?;
+    modeller.ask(id, "regrid").await?;
+    modeller.sees("regrid", "done").await?;
+    browser.client().close_window().await?;
+    browser.client().switch_to_window(window).await?;
+    modeller.sees("regrid", "done").await?;
+    browser.until("document.querySelector('#asset-raw a[title=\"Compare revisions\"]')").await?;
+    browser.until("document.querySelector('.node.done[href$=\"/regrid\"]')").await?;
+    let focused =
+        browser.run("return document.activeElement === document.querySelector('#step-regrid a');").await?;
+    ensure!(focused == Value::Bool(true), "the link that had the focus lost it");
+    let replaced = browser
+        .run(
+            "return [...document.querySelectorAll('#diagram a, #step-regrid a, #step-internal_oceans a, #asset-raw .actions a')]
+                .filter((link) => !link.before).map((link) => link.outerHTML);",
+        )
+        .await?;
+    ensure!(replaced == Value::Array(Vec::new()), "replaced: {replaced:#}");
+    // What is shown is what the server gives anew.
+    let tables = "return ['diagram', 'steps-table', 'assets-table'].map((id) => document.getElementById(id).outerHTML).join('');";
+    let shown = browser.run(tables).await?;
+    browser.client().refresh().await?;
+    let fresh = browser.run(tables).await?;
+    ensure!(shown == fresh, "{shown}\nbut anew\n{fresh}");
+    platform.done();
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_table_of_vegetation_adds_up_as_one_types_and_comes_back() -> Result<()> {
     let platform = Platform::start()?;

@@ -2,27 +2,44 @@
 const root = document.querySelector("[data-events]");
 const live = document.querySelector("[data-live]");
 const places = { steps_table: "steps-table", assets_table: "assets-table", diagram: "diagram" };
-let shown = {};
 
 function show(fragments) {
   for (const [name, id] of Object.entries(places)) {
-    if (shown[name] === fragments[name]) continue;
-    shown[name] = fragments[name];
-    replace(document.getElementById(id), fragments[name]);
+    const place = document.getElementById(id);
+    const fresh = place.cloneNode(false);
+    fresh.innerHTML = fragments[name];
+    update(place, fresh);
   }
 }
 
-// Puts in the new content, and keeps what is open and focused.
-function replace(place, html) {
-  const open = [...place.querySelectorAll("tr[id] details[open]")].map((details) => details.closest("tr").id);
-  const focused = place.contains(document.activeElement) ? mark(document.activeElement) : null;
-  place.innerHTML = html;
-  for (const id of open) place.querySelector(`#${CSS.escape(id)} details`)?.setAttribute("open", "");
-  if (focused) [...place.querySelectorAll("a, button, summary")].find((element) => mark(element) === focused)?.focus();
+// What something does is part of what it is: a click that began on "Cancel" must not end on "Run again".
+function identity(node) {
+  return [node.nodeName, node.id, node.getAttribute?.("action"), node.getAttribute?.("href")].join("|");
 }
 
-function mark(element) {
-  return [element.closest("tr")?.id, element.tagName, element.getAttribute("href"), element.textContent.trim()].join("|");
+// Makes an element what `fresh` is. What has not changed stays in its place, and with it the focus, what is selected, and a
+// click under way.
+function update(element, fresh) {
+  if (element.isEqualNode(fresh)) return;
+  for (const { name, value } of fresh.attributes) if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  for (const { name } of [...element.attributes]) {
+    const opened = name === "open" && element.nodeName === "DETAILS";
+    if (!opened && !fresh.hasAttribute(name)) element.removeAttribute(name);
+  }
+  const before = [...element.childNodes];
+  const after = [...fresh.childNodes].map((child) => {
+    const at = before.findIndex((old) => identity(old) === identity(child));
+    if (at < 0) return child;
+    const [kept] = before.splice(at, 1);
+    if (kept.nodeType === Node.ELEMENT_NODE) update(kept, child);
+    else if (kept.data !== child.data) kept.data = child.data;
+    return kept;
+  });
+  for (const gone of before) gone.remove();
+  after.forEach((child, at) => {
+    const place = element.childNodes[at] ?? null;
+    if (place !== child) element.insertBefore(child, place);
+  });
 }
 
 function say(text) {
