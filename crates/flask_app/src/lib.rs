@@ -9,6 +9,7 @@
 
 pub mod api;
 mod archive;
+mod events;
 pub mod field;
 pub mod forms;
 mod live;

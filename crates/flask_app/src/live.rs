@@ -100,8 +100,15 @@ impl Live {
             watched.keys().copied().collect()
         };
         for id in ids {
-            let (Ok(steps), Ok(revisions)) = (store.steps(id), store.revisions(id)) else { continue };
+            let (Ok(steps), Ok(revisions), Ok(drafts)) =
+                (store.steps(id), store.revisions(id), store.open_drafts(id))
+            else {
+                continue;
+            };
             let mut hasher = DefaultHasher::new();
+            for (draft, _) in drafts {
+                (draft.id, draft.changed_at).hash(&mut hasher);
+            }
             revisions.last().map(|revision| revision.revision).hash(&mut hasher);
             for step in steps {
                 (step.state, step.stage, step.reason, step.run, step.fraction.map(f64::to_bits))

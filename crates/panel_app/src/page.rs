@@ -5,12 +5,12 @@ use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
-use web::{Code, Error, Owned, Page, SESSION_COOKIE, Site, block, local_path};
+use web::{Code, Error, Owned, Page, Site, block, local_path};
 use workflow::FileType;
 
 use crate::editor::Editor;
 use crate::hub::Hub;
-use crate::socket::{self, Visitor};
+use crate::socket;
 use crate::work::{self, Wanted, Work};
 use crate::{Shared, origin};
 
@@ -122,9 +122,8 @@ pub(crate) async fn websocket(
     let place = hub.place(user).ok_or_else(|| {
         Error::new(Code::TooManyRequests, "Too many editors are open: close some, and open this one again.")
     })?;
-    let cookie = request.cookie(SESSION_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
-    let visitor = Visitor { cookie, user, data_file: owned.file.id };
-    socket::accept(&request, body, hub.get_ref().clone(), wanted, visitor, place)
+    let access = owned.access(&request)?;
+    socket::accept(&request, body, hub.get_ref().clone(), wanted, access, place)
 }
 
 /// `GET /{app}/recipe`: the recipe of the open draft.

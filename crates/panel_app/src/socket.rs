@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use store::{DataFileId, Store, UserId};
+use store::Store;
 use tokio::sync::mpsc;
-use web::{Code, Error as WebError};
+use web::{Access, Code, Error as WebError};
 
 use crate::hub::{Frame, Hub, Job, Place, blocking};
 use crate::protocol::{self, Request};
@@ -22,13 +22,6 @@ const PING: Duration = Duration::from_secs(25);
 /// A page that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(75);
 
-/// Who is connected, to be asked again from time to time whether they still may.
-pub(crate) struct Visitor {
-    pub(crate) cookie: String,
-    pub(crate) user: UserId,
-    pub(crate) data_file: DataFileId,
-}
-
 /// Makes a websocket of the request.
 ///
 /// # Errors
@@ -38,14 +31,14 @@ pub(crate) fn accept(
     body: Payload,
     hub: Hub,
     wanted: Wanted,
-    visitor: Visitor,
+    access: Access,
     place: Place,
 ) -> Result<HttpResponse, WebError> {
     let (response, session, stream) = actix_ws::handle(request, body)
         .map_err(|error| WebError::new(Code::BadRequest, format!("This address is a websocket: {error}.")))?;
     let stream =
         stream.max_frame_size(MOST_BYTES).aggregate_continuations().max_continuation_size(MOST_BYTES);
-    actix_web::rt::spawn(serve(session, stream, hub, wanted, visitor, place));
+    actix_web::rt::spawn(serve(session, stream, hub, wanted, access, place));
     Ok(response)
 }
 
@@ -54,14 +47,14 @@ async fn serve(
     mut stream: AggregatedMessageStream,
     hub: Hub,
     wanted: Wanted,
-    visitor: Visitor,
+    access: Access,
     _place: Place,
 ) {
     let (tab, jobs, frames) = match hub.join(&wanted).await {
         Ok(joined) => joined,
         Err(error) => {
             if let crate::error::Error::Internal(cause) = &error {
-                tracing::error!(data_file = %visitor.data_file, cause, "an editor cannot be opened");
+                tracing::error!(data_file = %access.data_file(), cause, "an editor cannot be opened");
             }
             let again =
                 matches!(error, crate::error::Error::Unavailable(_) | crate::error::Error::Conflict(_));
@@ -69,7 +62,7 @@ async fn serve(
             return;
         }
     };
-    let writer = actix_web::rt::spawn(write(session.clone(), frames, hub.clone(), visitor));
+    let writer = actix_web::rt::spawn(write(session.clone(), frames, hub.clone(), access));
     let mut reader = Reader { session, hub, jobs, tab };
     tokio::pin!(writer);
     loop {
@@ -135,7 +128,7 @@ impl Reader {
 }
 
 /// Sends what the draft's task has to tell, a sign of life, and the end.
-async fn write(mut session: Session, mut frames: mpsc::Receiver<Frame>, hub: Hub, visitor: Visitor) {
+async fn write(mut session: Session, mut frames: mpsc::Receiver<Frame>, hub: Hub, access: Access) {
     let mut ping = tokio::time::interval(PING);
     ping.tick().await;
     let slow = "The connection is too slow for what happens here, or the draft was closed.";
@@ -155,7 +148,7 @@ async fn write(mut session: Session, mut frames: mpsc::Receiver<Frame>, hub: Hub
                 }
             },
             _ = ping.tick() => {
-                if !still_may(hub.store(), &visitor).await {
+                if !still_may(hub.store(), &access).await {
                     end(session, "not_found", "Your session has ended: log in again.", false, CloseCode::Policy).await;
                     return;
                 }
@@ -168,17 +161,10 @@ async fn write(mut session: Session, mut frames: mpsc::Receiver<Frame>, hub: Hub
     }
 }
 
-/// Whether the session goes on and the workflow is still theirs. Without an answer the connection stays.
-async fn still_may(store: &Store, visitor: &Visitor) -> bool {
-    let (store, cookie) = (store.clone(), visitor.cookie.clone());
-    let (user, data_file) = (visitor.user, visitor.data_file);
-    let asked = blocking(move || {
-        let session = store.session(&cookie)?;
-        let file = store.data_file(data_file)?;
-        let same = session.is_some_and(|session| session.user.id == user);
-        Ok::<_, store::Error>(same && file.is_some_and(|file| file.owner == user))
-    });
-    asked.await.is_ok_and(|answer| answer.unwrap_or(true))
+/// Whether the visitor may go on. Without an answer the connection stays.
+async fn still_may(store: &Store, access: &Access) -> bool {
+    let (store, access) = (store.clone(), access.clone());
+    blocking(move || access.holds(&store)).await.is_ok_and(|answer| answer.unwrap_or(true))
 }
 
 /// The last frame, and the end.

@@ -25,7 +25,7 @@ pub use frame::{RequestId, frame, problem};
 pub use limit::Limiter;
 pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};
-pub use session::{Login, Owned, SESSION_COOKIE, VISITOR_COOKIE, Visitor, is_api};
+pub use session::{Access, Login, Owned, SESSION_COOKIE, VISITOR_COOKIE, Visitor, is_api};
 
 use store::Store;
 use tera::Tera;

@@ -12,7 +12,7 @@ use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use store::{DataFile, DataFileId, Session, User};
+use store::{DataFile, DataFileId, Session, Store, User, UserId};
 use uuid::Uuid;
 
 use crate::{Code, Error, Site, local_path};
@@ -163,12 +163,11 @@ impl Login {
 
     fn load(request: &HttpRequest) -> Result<Self, Error> {
         let api = is_api(request.path());
-        if api && let Some(value) = request.headers().get(header::AUTHORIZATION) {
+        if api && request.headers().contains_key(header::AUTHORIZATION) {
             let refused =
                 || Error::new(Code::LoginNeeded, "The token is not valid. Create one under 'API tokens'.");
-            let token =
-                value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(refused)?;
-            let user = Site::of(request)?.store.user_by_token(token.trim())?.ok_or_else(refused)?;
+            let token = bearer(request).ok_or_else(refused)?;
+            let user = Site::of(request)?.store.user_by_token(token)?.ok_or_else(refused)?;
             return Ok(Self { user, visitor: None });
         }
         let visitor = Visitor::of(request)?;
@@ -190,6 +189,12 @@ impl FromRequest for Login {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request))
     }
+}
+
+/// The token of the API that a request carries.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    Some(value.strip_prefix("Bearer ")?.trim())
 }
 
 /// The data file named in the path (`{id}`), which belongs to the visitor.
@@ -221,6 +226,55 @@ impl Owned {
         let file = Site::of(request)?.store.data_file(DataFileId(id))?;
         let file = file.filter(|file| file.owner == login.user.id).ok_or_else(|| missing(text))?;
         Ok(Self { login, file })
+    }
+
+    /// What lets a connection that stays open ask later whether it still may.
+    ///
+    /// # Errors
+    /// When the request is not the one that this was read from.
+    pub fn access(&self, request: &HttpRequest) -> Result<Access, Error> {
+        let credential = match &self.login.visitor {
+            Some(_) => {
+                request.cookie(SESSION_COOKIE).map(|cookie| Credential::Session(cookie.value().to_owned()))
+            }
+            None => bearer(request).map(|token| Credential::Token(token.to_owned())),
+        };
+        let credential = credential.ok_or_else(|| Error::internal("a login without a credential"))?;
+        Ok(Access { credential, user: self.login.user.id, data_file: self.file.id })
+    }
+}
+
+/// The right to one data file, by the session or the API token of a request.
+#[derive(Debug, Clone)]
+pub struct Access {
+    credential: Credential,
+    user: UserId,
+    data_file: DataFileId,
+}
+
+#[derive(Debug, Clone)]
+enum Credential {
+    Session(String),
+    Token(String),
+}
+
+impl Access {
+    /// The data file.
+    pub fn data_file(&self) -> DataFileId {
+        self.data_file
+    }
+
+    /// Whether the session goes on (the token is still valid), and the data file is still there and theirs.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub fn holds(&self, store: &Store) -> Result<bool, store::Error> {
+        let user = match &self.credential {
+            Credential::Session(session) => store.session(session)?.map(|session| session.user.id),
+            Credential::Token(token) => store.user_by_token(token)?.map(|user| user.id),
+        };
+        let owner = store.data_file(self.data_file)?.map(|file| file.owner);
+        Ok(user == Some(self.user) && owner == Some(self.user))
     }
 }
 

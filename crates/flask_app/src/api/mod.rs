@@ -30,7 +30,7 @@ use crate::routes::get;
     paths(
         data_files::list, data_files::upload, data_files::show, data_files::delete, data_files::set_coordinates,
         data_files::duplicate, data_files::send, data_files::ocean_grid,
-        steps::list, steps::request, steps::retry, steps::cancel, steps::sub_basins_default,
+        steps::list, steps::events, steps::request, steps::retry, steps::cancel, steps::sub_basins_default,
         revisions::list, revisions::info, revisions::download, revisions::download_latest, revisions::download_all,
         field::description, field::values, field::mesh, field::value,
     ),
@@ -85,6 +85,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
             aw::resource("/api/v1/data-files/{id}/ocean-grid").route(aw::post().to(data_files::ocean_grid)),
         )
         .service(aw::resource("/api/v1/data-files/{id}/steps").route(get().to(steps::list)))
+        .service(aw::resource("/api/v1/data-files/{id}/events").route(get().to(steps::events)))
         .service(
             aw::resource("/api/v1/data-files/{id}/steps/subbasins/default")
                 .route(aw::post().to(steps::sub_basins_default)),

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use boundary::Release;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{Severity, StepState, StepStatus};
+use store::{DataFileId, Severity, StepState, StepStatus};
 use web::{Error, Fields, Owned, Site, block};
 
 use super::model::{Accepted, Finding, Problem, Step, Stored};
@@ -16,8 +16,24 @@ use crate::pages::{request_id, tasks};
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/steps", tag = "steps", params(("id" = i32, Path)),
     responses((status = 200, body = [Step]), (status = 404, body = Problem)))]
 pub(crate) async fn list(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
-    let steps: Vec<Step> = site.store.steps(owned.file.id)?.into_iter().map(model).collect();
-    Ok(HttpResponse::Ok().json(steps))
+    Ok(HttpResponse::Ok().json(steps(&site, owned.file.id)?))
+}
+
+/// All nine steps, whenever one of them changes: server-sent events called `steps`, the first at once, whose data is what
+/// `/steps` gives. The stream ends when the server stops; the next request goes on with how things stand then.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/events", tag = "steps", params(("id" = i32, Path)),
+    responses((status = 200, body = [Step], content_type = "text/event-stream"), (status = 404, body = Problem)))]
+pub(crate) async fn events(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    crate::events::stream(&request, site, &shared, &owned, steps)
+}
+
+fn steps(site: &Site, id: DataFileId) -> Result<Vec<Step>, Error> {
+    Ok(site.store.steps(id)?.into_iter().map(model).collect())
 }
 
 fn model(status: StepStatus) -> Step {

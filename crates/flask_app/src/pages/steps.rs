@@ -1,28 +1,17 @@
 //! The steps page: the workflow, how each step stands, and what there is to download; live.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
-use actix_web::http::header::{self, ContentEncoding};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
 use store::{DataFile, DataFileId, Draft, Revision, Severity, StepState, StepStatus};
 use tera::Context;
-use tokio_util::sync::CancellationToken;
 use web::{Category, Error, Owned, Page, Site, Submitted, block, see_other};
 use workflow::{FileType, Step, Worker};
 
 use super::tasks::editor_address;
 use super::{file_view, minute, request_id};
 use crate::Shared;
-
-/// A comment is sent at least this often, so that proxies keep an idle stream open.
-const HEARTBEAT: Duration = Duration::from_secs(20);
-/// Changes that follow each other faster are sent as one.
-const COALESCE: Duration = Duration::from_millis(60);
 
 /// A step as pages and scripts see it.
 #[derive(Debug, Clone, Serialize)]
@@ -267,100 +256,15 @@ fn fragment(site: &Site, owned: &Owned, template: &str) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
 }
 
-/// What a stream of events remembers.
-struct Watch {
-    site: Data<Site>,
-    owner: store::UserId,
-    id: DataFileId,
-    csrf: String,
-    session: Option<String>,
-    changes: tokio::sync::watch::Receiver<u64>,
-    stop: CancellationToken,
-    last: String,
-    first: bool,
-}
-
-/// `GET /{id}/events`: server-sent events; each holds the fragments of the page as they are now.
+/// `GET /{id}/events`: the fragments of the page as they are now, whenever they change.
 pub(crate) async fn events(
     request: HttpRequest,
     site: Data<Site>,
     shared: Data<Shared>,
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
-    let watch = Watch {
-        site,
-        owner: owned.file.owner,
-        id: owned.file.id,
-        csrf: csrf(&owned),
-        session: request.cookie(web::SESSION_COOKIE).map(|cookie| cookie.value().to_owned()),
-        changes: shared.live.watch(owned.file.id),
-        stop: shared.live.stop.clone(),
-        last: String::new(),
-        first: true,
-    };
-    let events = stream::unfold(watch, |mut watch| async move {
-        let event = watch.next().await?;
-        Some((Ok::<Bytes, Infallible>(event), watch))
-    });
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        // Compression would hold events back.
-        .insert_header(ContentEncoding::Identity)
-        .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(events))
-}
-
-impl Watch {
-    /// The next event; `None` ends the stream.
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if !std::mem::take(&mut self.first) {
-                tokio::select! {
-                    () = self.stop.cancelled() => return None,
-                    changed = self.changes.changed() => changed.ok()?,
-                    () = tokio::time::sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
-                }
-            }
-            self.changes.borrow_and_update();
-            let (site, id, owner) = (self.site.clone(), self.id, self.owner);
-            let (csrf, session) = (self.csrf.clone(), self.session.clone());
-            let now = block(move || look(&site, id, owner, &csrf, session.as_deref())).await;
-            match now {
-                Ok(Some(now)) if now != self.last => {
-                    let event = format!("event: steps\ndata: {now}\n\n");
-                    self.last = now;
-                    return Some(Bytes::from(event));
-                }
-                Ok(Some(_)) => tokio::time::sleep(COALESCE).await,
-                // The workflow or the session is gone.
-                Ok(None) => return None,
-                Err(error) => {
-                    tracing::warn!(detail = error.detail.as_deref(), "{}", error.message);
-                    return None;
-                }
-            }
-        }
-    }
-}
-
-fn look(
-    site: &Site,
-    id: DataFileId,
-    owner: store::UserId,
-    csrf: &str,
-    session: Option<&str>,
-) -> Result<Option<String>, Error> {
-    let logged_in = match session {
-        Some(token) => site.store.session(token)?.is_some_and(|session| session.user.id == owner),
-        None => false,
-    };
-    let owned = site.store.data_file(id)?.is_some_and(|file| file.owner == owner);
-    if !logged_in || !owned {
-        return Ok(None);
-    }
-    let context = fragments(site, id, csrf)?;
-    serde_json::to_string(&context).map(Some).map_err(Error::internal)
+    let csrf = csrf(&owned);
+    crate::events::stream(&request, site, &shared, &owned, move |site, id| fragments(site, id, &csrf))
 }
 
 fn step(request: &HttpRequest) -> Result<Step, Error> {

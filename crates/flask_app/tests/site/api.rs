@@ -1,10 +1,10 @@
 //! The HTTP API.
 
 use serde_json::{Value, json};
+use store::DataFileId;
+use workflow::{FileType, Step};
 
-use workflow::FileType;
-
-use crate::harness::{Answer, Server, bathymetry, topography};
+use crate::harness::{Answer, Server, bathymetry, event, topography};
 
 pub(crate) struct Script {
     pub(crate) client: reqwest::Client,
@@ -34,6 +34,10 @@ impl Script {
     }
 }
 
+fn regrid() -> Value {
+    json!({"limits": "default", "Longitude Step": 30, "Latitude Step": 30, "interpolator": "linear"})
+}
+
 #[actix_web::test]
 async fn a_script_does_all_that_a_page_does() {
     let server = Server::start();
@@ -56,9 +60,7 @@ async fn a_script_does_all_that_a_page_does() {
         .send(reqwest::Method::PUT, &at("/coordinates"), Some(json!({"longitude": "lon", "latitude": "lat"})))
         .await
         .is(200);
-    let regrid =
-        json!({"limits": "default", "Longitude Step": 30, "Latitude Step": 30, "interpolator": "linear"});
-    script.send(reqwest::Method::POST, &at("/steps/regrid"), Some(regrid)).await.is(202);
+    script.send(reqwest::Method::POST, &at("/steps/regrid"), Some(regrid())).await.is(202);
     let steps = script.get(&at("/steps")).await.is(200).json();
     assert_eq!((steps[0]["step"].as_str(), steps[0]["state"].as_str()), (Some("regrid"), Some("queued")));
     script.send(reqwest::Method::DELETE, &at("/steps/regrid"), None).await.is(204);
@@ -135,6 +137,33 @@ async fn tokens_are_made_and_revoked_by_their_user() {
     server.user("eve").await.post(&format!("/auth/tokens/{revoke}"), &[]).await.is(404);
     ada.post(&format!("/auth/tokens/{revoke}"), &[]).await.redirects_to("/auth/tokens");
     assert_eq!(status(token).await, 401);
+}
+
+#[actix_web::test]
+async fn a_script_listens_for_as_long_as_its_token_is_valid() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let script = Script::new(&server, "ada");
+    let url = format!("{}/data-files/{id}/events", script.base);
+    let mut stream = script.client.get(&url).bearer_auth(&script.token).send().await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let first = event(&mut stream, "event: steps").await;
+    let steps: Value = serde_json::from_str(first.trim().split_once("data: ").unwrap().1).unwrap();
+    assert_eq!(steps, script.get(&format!("/data-files/{id}/steps")).await.is(200).json());
+    script
+        .send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(regrid()))
+        .await
+        .is(202);
+    event(&mut stream, "\"queued\"").await;
+    let user = server.store.user_by_name("ada").unwrap().unwrap().id;
+    for token in server.store.tokens(user).unwrap() {
+        server.store.revoke_token(user, token.id).unwrap();
+    }
+    server.store.cancel(DataFileId(id), Step::Regrid).unwrap();
+    while let Some(rest) = stream.chunk().await.unwrap() {
+        assert!(!rest.starts_with(b"event"), "told after the token was revoked: {rest:?}");
+    }
 }
 
 #[actix_web::test]

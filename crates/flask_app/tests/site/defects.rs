@@ -3,7 +3,7 @@
 use store::{DataFileId, StepState};
 use workflow::{FileType, Step};
 
-use crate::harness::{Server, bathymetry, topography};
+use crate::harness::{Server, bathymetry, event, topography};
 
 const REGRID: [(&str, &str); 4] =
     [("limits", "default"), ("Longitude Step", "30"), ("Latitude Step", "30"), ("interpolator", "linear")];
@@ -368,24 +368,15 @@ async fn d27_changes_are_pushed_and_an_open_stream_ends_with_the_workflow() {
     let id = ada.upload("topo.nc").await;
     let mut stream = ada.client.get(format!("{}/{id}/events", server.base)).send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
-    let mut seen = String::new();
-    while !seen.contains("\n\n") {
-        seen += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the present state"));
-    }
+    let seen = event(&mut stream, "\n\n").await;
     assert!(seen.starts_with("event: steps\ndata: {") && !seen.contains("waiting"));
     ada.post(&format!("/{id}/regrid"), &REGRID).await.is(303);
     let started = std::time::Instant::now();
-    let mut pushed = String::new();
-    while !(pushed.contains("waiting") && pushed.ends_with("\n\n")) {
-        pushed += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the change"));
-    }
+    event(&mut stream, "waiting").await;
     assert!(started.elapsed() < std::time::Duration::from_secs(10));
     // What no message tells of is found in the store.
     server.store.cancel(DataFileId(id), Step::Regrid).unwrap();
-    let mut found = String::new();
-    while !(found.contains("event: steps") && found.ends_with("\n\n")) {
-        found += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the change in the store"));
-    }
+    let found = event(&mut stream, "event: steps").await;
     assert!(found.contains("not yet run") && !found.contains("waiting"), "{found}");
     ada.post(&format!("/{id}/delete"), &[]).await.is(303);
     while let Some(_rest) = stream.chunk().await.unwrap() {}

@@ -213,3 +213,12 @@ impl Server {
         paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
     }
 }
+
+/// What comes along a stream of events until the end of the first event that contains `what`.
+pub(crate) async fn event(stream: &mut reqwest::Response, what: &str) -> String {
+    let mut text = String::new();
+    while !(text.contains(what) && text.ends_with("\n\n")) {
+        text += &String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("the stream goes on"));
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! Server-sent events: how a workflow stands, as long as somebody listens.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::header::{self, ContentEncoding};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use serde::Serialize;
+use store::DataFileId;
+use tokio_util::sync::CancellationToken;
+use web::{Access, Error, Owned, Site, block};
+
+use crate::Shared;
+
+/// A comment is sent at least this often, so that proxies keep an idle stream open.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// Changes that follow each other faster are sent as one.
+const COALESCE: Duration = Duration::from_millis(60);
+
+/// What a stream remembers.
+struct Watch<F> {
+    site: Data<Site>,
+    access: Access,
+    content: F,
+    changes: tokio::sync::watch::Receiver<u64>,
+    stop: CancellationToken,
+    last: String,
+    first: bool,
+}
+
+/// Events called `steps`, with `content` as JSON: at once, and whenever it has become another. The stream ends with the
+/// session (the token), with the data file, and with the server.
+///
+/// # Errors
+/// Of the request's credentials, which `owned` has checked.
+pub(crate) fn stream<T: Serialize>(
+    request: &HttpRequest,
+    site: Data<Site>,
+    shared: &Shared,
+    owned: &Owned,
+    content: impl Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send + 'static,
+) -> Result<HttpResponse, Error> {
+    let watch = Watch {
+        site,
+        access: owned.access(request)?,
+        content,
+        changes: shared.live.watch(owned.file.id),
+        stop: shared.live.stop.clone(),
+        last: String::new(),
+        first: true,
+    };
+    let events = stream::unfold(watch, |mut watch| async move {
+        let event = watch.next().await?;
+        Some((Ok::<Bytes, Infallible>(event), watch))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Compression would hold events back.
+        .insert_header(ContentEncoding::Identity)
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(events))
+}
+
+impl<T: Serialize, F: Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send + 'static> Watch<F> {
+    /// The next event; `None` ends the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let mut quiet = false;
+            if !std::mem::take(&mut self.first) {
+                tokio::select! {
+                    () = self.stop.cancelled() => return None,
+                    changed = self.changes.changed() => changed.ok()?,
+                    () = tokio::time::sleep(HEARTBEAT) => quiet = true,
+                }
+            }
+            self.changes.borrow_and_update();
+            let (site, access, content) = (self.site.clone(), self.access.clone(), self.content.clone());
+            match block(move || look(&site, &access, content)).await {
+                Ok(Some(now)) if now != self.last => {
+                    let event = format!("event: steps\ndata: {now}\n\n");
+                    self.last = now;
+                    return Some(Bytes::from(event));
+                }
+                Ok(Some(_)) if quiet => return Some(Bytes::from_static(b": still here\n\n")),
+                Ok(Some(_)) => tokio::time::sleep(COALESCE).await,
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::warn!(detail = error.detail.as_deref(), "{}", error.message);
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// The content as it is now; `None` when it is no longer theirs to see.
+fn look<T: Serialize>(
+    site: &Site,
+    access: &Access,
+    content: impl Fn(&Site, DataFileId) -> Result<T, Error>,
+) -> Result<Option<String>, Error> {
+    if !access.holds(&site.store)? {
+        return Ok(None);
+    }
+    serde_json::to_string(&content(site, access.data_file())?).map(Some).map_err(Error::internal)
+}
