@@ -130,6 +130,11 @@ impl Deployment {
         self.engine
     }
 
+    /// The name of this stack.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
     /// The name of a volume of this stack.
     pub fn volume(&self, name: &str) -> String {
         format!("{}_{name}", self.project)

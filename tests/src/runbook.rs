@@ -5,8 +5,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use tokio::task::block_in_place;
+
+use crate::Deployment;
+use crate::engine::REGISTRY;
 
 /// A block of commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +22,30 @@ pub struct Block {
     pub needs: String,
     /// The commands.
     pub script: String,
+}
+
+impl Block {
+    /// Runs the commands on a test's stack in place of `climsim`, with a folder in place of `/srv`; `settle` adds to the shell
+    /// what else they find there.
+    ///
+    /// # Errors
+    /// A command that fails, with all that was said.
+    pub fn run(&self, stack: &Deployment, folder: &Path, settle: impl FnOnce(&mut Command)) -> Result<()> {
+        let script = self
+            .script
+            .replace("climsim_instance_storage", &stack.volume("instance_storage"))
+            .replace("project=climsim", &format!("project={}", stack.project()))
+            .replace("/srv/", &format!("{}/", folder.display()))
+            .replace("ceregecl/", &format!("{REGISTRY}/"));
+        let mut command = stack.engine().command("bash");
+        command.args(["-euo", "pipefail", "-c", &script]);
+        settle(&mut command);
+        let ran = block_in_place(|| command.output())?;
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        ensure!(ran.status.success(), "under '{}':\n{script}\n{said}", self.heading);
+        Ok(())
+    }
 }
 
 /// All blocks of commands, in order.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use service::process::{UpdateAdvice, ask};
-use service::{Context, Error, Health, relay};
+use service::{Context, Error, relay};
 
 const NAME: &str = "panel_app";
 
@@ -14,9 +14,7 @@ fn main() -> ExitCode {
         NAME,
         async |config, stop| {
             let context = Context::open(config, NAME, &stop).await?;
-            if let Some(listen) = context.config.health.clone() {
-                tokio::spawn(Health::of(NAME, &context, stop.clone()).serve(listen));
-            }
+            context.answer_health(NAME, &stop);
             tokio::spawn(relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
             let served = panel_app::run(&context, stop).await;
             served.map_err(|error| Error::Other(format!("{error:#}")))

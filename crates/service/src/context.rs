@@ -57,6 +57,13 @@ impl Context {
         };
         Ok(Self { config: Arc::new(config), store, bus, metrics: Metrics::default() })
     }
+
+    /// Answers health checks beside the service, where the configuration says, until `stop`.
+    pub fn answer_health(&self, name: &'static str, stop: &CancellationToken) {
+        if let Some(listen) = self.config.health.clone() {
+            tokio::spawn(Health::of(name, self, stop.clone()).serve(listen));
+        }
+    }
 }
 
 async fn open_store(

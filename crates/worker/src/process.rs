@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use service::process::UpdateAdvice;
-use service::{Context, Error, Health, relay};
+use service::{Context, Error, relay};
 use tokio_util::sync::CancellationToken;
 
 /// The whole `main` of a worker's process: `run` computes until it is told to stop, with health and relay beside it.
@@ -21,9 +21,7 @@ where
                 service::broker_only(&config, name)?;
             }
             let context = Context::open(config, name, &stop).await?;
-            if let Some(listen) = context.config.health.clone() {
-                tokio::spawn(Health::of(name, &context, stop.clone()).serve(listen));
-            }
+            context.answer_health(name, &stop);
             // Carries what the last runs owe after the worker has stopped.
             let carried = CancellationToken::new();
             let relaying = relay::run(context.store.clone(), context.bus.clone(), carried.clone());

@@ -93,13 +93,19 @@ async fn a_second_window_sees_edits_as_they_happen() -> Result<()> {
 #[tokio::test]
 async fn the_steps_tell_of_changes_that_are_not_saved() -> Result<()> {
     let bench = Bench::start(1400, 1000).await?;
-    let steps = format!("{}/{}/steps", bench.platform.address(), bench.workflow);
+    let client = bench.browser.client();
+    let steps = client.window().await?;
+    bench.browser.open(&format!("{}/{}/steps", bench.platform.address(), bench.workflow)).await?;
+    let editor = client.new_window(true).await?.handle;
+    client.switch_to_window(editor).await?;
     let page = bench.open("internal_oceans", "").await?;
     page.draw_box((10.0, -20.0), (40.0, 0.0)).await?;
     page.selected(600).await?;
     page.apply("absolute", "-50").await?;
+    client.close_window().await?;
 
-    bench.browser.open(&steps).await?;
+    // The page that was open all the time leads on with them.
+    client.switch_to_window(steps).await?;
     bench.browser.click(".unsaved a").await?;
     let page = Page { browser: &bench.browser };
     page.drawn().await?;

@@ -20,7 +20,7 @@ fn stand_in(service: &str) -> &'static str {
 }
 
 /// A `docker` that knows the stack under the runbook's name for it.
-fn docker(stack: &Deployment, project: &str, folder: &Path) -> Result<()> {
+fn docker(stack: &Deployment, folder: &Path) -> Result<()> {
     let compose = stack.engine().compose();
     let words = std::iter::once(compose.get_program()).chain(compose.get_args());
     let words: Vec<&str> = words.filter_map(std::ffi::OsStr::to_str).collect();
@@ -33,8 +33,9 @@ fn docker(stack: &Deployment, project: &str, folder: &Path) -> Result<()> {
     let script = format!(
         "#!/bin/bash\nif [[ $1 == compose ]]; then\n\
          [[ $2 == -p && $3 == climsim ]] || {{ echo 'the runbook names the stack: -p climsim' >&2; exit 2; }}\n\
-         shift 3\nexec {program} {} --project-name {project} --file docker-compose.yaml \"$@\"\nfi\nexec {} \"$@\"\n",
+         shift 3\nexec {program} {} --project-name {} --file docker-compose.yaml \"$@\"\nfi\nexec {} \"$@\"\n",
         words[1..].join(" "),
+        stack.project(),
         real.trim()
     );
     let file = folder.join("docker");
@@ -55,8 +56,6 @@ async fn every_command_of_the_runbook_does_its_work_on_a_real_stack() -> Result<
             {
                 stack.docker(&["tag", &image(stand_in(service), "latest"), &image(service, "latest")])?;
             }
-            let volume = stack.volume("instance_storage");
-            let project = volume.strip_suffix("_instance_storage").context("a project")?.to_owned();
             let folder = tempfile::tempdir()?;
             let (bin, work) = (folder.path().join("bin"), folder.path().join("climsim"));
             fs::create_dir(&bin)?;
@@ -65,31 +64,19 @@ async fn every_command_of_the_runbook_does_its_work_on_a_real_stack() -> Result<
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/docker-compose.yaml"),
                 work.join("docker-compose.yaml"),
             )?;
-            docker(stack, &project, &bin)?;
+            docker(stack, &bin)?;
             let path = format!("{}:{}", bin.display(), std::env::var("PATH")?);
             let site = stack.address();
             let mut workflow = None;
             for block in runbook::blocks("engine")? {
-                let script = block
-                    .script
-                    .replace("climsim_instance_storage", &volume)
-                    .replace("/srv/", &format!("{}/", folder.path().display()))
-                    .replace("ceregecl/", &format!("{REGISTRY}/"));
-                let mut command = stack.engine().command("bash");
-                command
-                    .args(["-euo", "pipefail", "-c", &script])
-                    .current_dir(&work)
-                    .env("PATH", &path)
-                    .env("NGINX_PORT", site.trim_start_matches("http://"))
-                    .env("REGISTRY", REGISTRY)
-                    .env("STACK_TAG", "latest");
-                let ran = block_in_place(|| command.output())?;
-                let said = format!(
-                    "{}{}",
-                    String::from_utf8_lossy(&ran.stdout),
-                    String::from_utf8_lossy(&ran.stderr)
-                );
-                ensure!(ran.status.success(), "under '{}':\n{script}\n{said}", block.heading);
+                block.run(stack, folder.path(), |command| {
+                    command
+                        .current_dir(&work)
+                        .env("PATH", &path)
+                        .env("NGINX_PORT", site.trim_start_matches("http://"))
+                        .env("REGISTRY", REGISTRY)
+                        .env("STACK_TAG", "latest");
+                })?;
                 tell(&format!("runbook, {}: done", block.heading));
                 // What a block leaves is a site that works, with what was there before.
                 stack.until_ready().await?;
@@ -101,16 +88,16 @@ async fn every_command_of_the_runbook_does_its_work_on_a_real_stack() -> Result<
                 let there = visitor.revisions(workflow.context("an upload")?).await?;
                 ensure!(!there.is_empty(), "after '{}' the upload is gone", block.heading);
             }
-            the_tool(stack, &project).await
+            the_tool(stack).await
         })
         .await
 }
 
 /// `stackctl` on the engine, without Portainer.
-async fn the_tool(stack: &Deployment, project: &str) -> Result<()> {
+async fn the_tool(stack: &Deployment) -> Result<()> {
     let tool = |line: &str| -> Result<(bool, String)> {
         let mut command = stack.engine().command(binary("stackctl").to_str().context("a path in UTF-8")?);
-        command.args(line.split(' ')).args(["--stack", project]);
+        command.args(line.split(' ')).args(["--stack", stack.project()]);
         let ran = block_in_place(|| command.output())?;
         let said =
             format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));

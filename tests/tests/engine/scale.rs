@@ -7,7 +7,6 @@ use end_to_end::deployment::until;
 use end_to_end::visitor::PASSWORD;
 use end_to_end::{Deployment, Visitor, planet, runbook};
 use testkit::tell;
-use tokio::task::block_in_place;
 
 use crate::load::{Load, fine};
 use crate::restarts::{all_there, ask, at_work, started_again};
@@ -94,20 +93,9 @@ async fn several_of_each_lose_nothing_with_a_worker_and_the_database() -> Result
 async fn backed_up_and_put_back(stack: &Deployment) -> Result<()> {
     let site = stack.address();
     let before = Visitor::register(&site, "before").await?.upload(&planet("raw.nc")?).await?;
-    let volume = stack.volume("instance_storage");
-    let project = volume.strip_suffix("_instance_storage").context("a project")?.to_owned();
     let folder = tempfile::tempdir()?;
     for (number, block) in runbook::blocks("scale")?.iter().enumerate() {
-        let script = block
-            .script
-            .replace("climsim_instance_storage", &volume)
-            .replace("project=climsim", &format!("project={project}"))
-            .replace("/srv/", &format!("{}/", folder.path().display()));
-        let mut command = stack.engine().command("bash");
-        command.args(["-euo", "pipefail", "-c", &script]);
-        let ran = block_in_place(|| command.output())?;
-        let said = String::from_utf8_lossy(&ran.stderr);
-        ensure!(ran.status.success(), "under '{}', block {number}:\n{script}\n{said}", block.heading);
+        block.run(stack, folder.path(), |_| {})?;
         stack.until_ready().await?;
         if number == 0 {
             Visitor::register(&site, "after").await?;

@@ -24,9 +24,11 @@ pub(crate) fn run(arguments: &arguments::Serve) -> Result<()> {
 async fn serve(config: Config) -> Result<()> {
     let stop = service::process::stop_on_signals()?;
     let instance = config.instance.clone();
-    let context = service::Context::open(config, "climsim", &stop)
-        .await
-        .with_context(|| format!("opening the instance folder {}", instance.display()))?;
+    let context = match service::Context::open(config, "climsim", &stop).await {
+        // Whoever stops it while it waits for its database gets what was asked for.
+        Err(service::Error::Stopped { .. }) => return Ok(()),
+        opened => opened.with_context(|| format!("opening the instance folder {}", instance.display()))?,
+    };
 
     let relay = tokio::spawn(service::relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
     let dispatcher = tokio::spawn(message_dispatcher::run(context.bus.clone(), stop.clone()));
