@@ -111,7 +111,7 @@ async fn selections_add_subtract_and_intersect_and_pass_filters() -> Result<()> 
     page.selected(2).await?;
 
     // Across the date line.
-    page.script("const p = climsimEditor.large; p.view.cx = 180; p.pan(0, 0)").await?;
+    page.script("const p = climsimEditor.large; p.view.cx = 180; p.zoom(1)").await?;
     page.draw_box((-190.0, 0.0), (-170.0, 10.0)).await?;
     page.selected(200).await?;
 

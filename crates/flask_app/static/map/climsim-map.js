@@ -14,30 +14,12 @@
  * |---|---|---|
  * | `src` | the description of the file (`.../field.json`, with `revision` and `minus` as needed) | required |
  * | `variable` | what to show first | the server's choice |
- * | `at` | positions along the leading dimensions, `0,3` | all 0 |
- * | `map` | a colour map (`relief depth viridis magma cividis greens heat rain diverging grey`) | by the kind of variable |
- * | `limits` | `full`, `robust`, or two numbers `-500,500` | `full`, or `robust` where a few values are far out |
- * | `projection` | `index` draws cells by number | longitude and latitude where known |
  * | `label` | what the map shows, for screen readers | the variable |
- * | `controls` | `none` leaves the map, the colour bar and the readout | all |
  *
- * The element keeps `variable` and `at` up to date, so that a page can read what is shown. Its height is that of the
- * world at its width, up to `--map-height` (in pixels; 72 % of the window).
+ * Its height is that of the world at its width, up to `--map-height` (in pixels; 72 % of the window).
  *
  * Keys, when the map has the focus: arrows pan, `+` `-` zoom, `0` or Home shows everything, Shift+arrows walk from cell
  * to cell and read out each, Escape ends that.
- *
- * ## For an editor
- *
- * - Layers: `map.addLayer({ draw(context, map) })` draws over the map on every change of the view, in CSS pixels;
- *   `map.view.toScreen(lon, lat)` places things; `map.outlineOf(i, j)` is a cell as screen points. Returns a function
- *   that removes the layer; `map.redrawLayers()` draws them anew.
- * - Selection: `map.tool = { down(cell, event), move(cell, event), up(cell, event) }` receives drags instead of panning
- *   (`down` may return false to let it pan); `map.pick(event)` gives `{ i, j, lon, lat, value }` at once, from the pixels
- *   drawn, on every grid; `map.cellsIn(test)` lists the cells (`j * columns + i`) of the visible pixels that pass
- *   `test(x, y)` in CSS pixels, which is a lasso.
- * - Values: `map.patch([[i, j, value], ...])` replaces cells that are shown and draws again.
- * - Events: `ready`, `view`, `hover` (detail: a cell or null), `cell` (a click), `change` (another variable or position).
  *
  * Invariant: values are never computed here beyond choosing colours; what the readout calls exact is what the server
  * read from the file.
@@ -45,7 +27,9 @@
 
 import { axes } from './axes.js';
 import { STYLE_MAPS, codeColor, colorMaps, css, scale } from './colors.js';
-import { MeshGrid, RegularGrid } from './grid.js';
+import { labelled, make, options } from './dom.js';
+import { MeshGrid, RegularGrid, beside } from './grid.js';
+import { hands, position } from './hands.js';
 import { colourBar } from './legend.js';
 import { paint } from './paint.js';
 import { Source, addresses, get } from './source.js';
@@ -60,27 +44,9 @@ const QUICK_PIXELS = 1_600_000;
 /** More codes than this get no legend. */
 const LISTED_CODES = 40;
 
-/** An element with attributes and children; `on...` become listeners. */
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
-    else if (value === true) element.setAttribute(key, '');
-    else if (value !== false && value != null) element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-const labelled = (text, control, kind = '') => make('label', { class: `control ${kind}` }, make('span', {}, text), control);
-const option = ([value, text]) => make('option', { value }, text);
-
 export class ClimsimMap extends HTMLElement {
-  static observedAttributes = ['src', 'variable', 'at', 'label'];
-
   #internals = this.attachInternals();
   #dom = {};
-  #layers = new Set();
   #description = null;
   #variable = null;
   #at = [];
@@ -99,7 +65,6 @@ export class ClimsimMap extends HTMLElement {
   #hover = null;
   #asking = null;
   #loading = 0;
-  #own = false;
   #where = null;
   #seen = null;
 
@@ -107,8 +72,6 @@ export class ClimsimMap extends HTMLElement {
   view = new View();
   /** Values, overview and tiles. */
   source = null;
-  /** Takes drags, see above. */
-  tool = null;
 
   constructor() {
     super();
@@ -118,8 +81,6 @@ export class ClimsimMap extends HTMLElement {
   }
 
   connectedCallback() {
-    this.#projection = this.getAttribute('projection') === 'index' ? 'index' : 'geographic';
-    this.#dom.controls.hidden = this.getAttribute('controls') === 'none';
     this.resized = new ResizeObserver(() => this.#resize());
     this.resized.observe(this);
     this.scheme = matchMedia('(prefers-color-scheme: dark)');
@@ -132,63 +93,20 @@ export class ClimsimMap extends HTMLElement {
     this.scheme?.removeEventListener('change', this.#redraw);
   }
 
-  attributeChangedCallback(name, before, after) {
-    if (!this.resized || this.#own || before === after) return;
-    if (name === 'src') this.#start();
-    else if (name === 'label') this.#describeCanvas();
-    else if (this.#description) this.#choose(this.getAttribute('variable') ?? this.#variable.name, this.getAttribute('at'));
-  }
+  // ---- cells ----
 
-  // ---- what others use ----
-
-  /** Draws something over the map. Returns a function that removes it. */
-  addLayer(layer) {
-    this.#layers.add(layer);
-    this.redrawLayers();
-    return () => { this.#layers.delete(layer); this.redrawLayers(); };
-  }
-
-  /** The cell under a pointer event (or `{x, y}` in CSS pixels of the canvas); null outside. */
-  pick(event) {
+  /** The cell at a place of the canvas, in CSS pixels; null outside. */
+  #pick(x, y) {
     const f = this.#frame, place = this.#place;
     if (!f || !place) return null;
-    const [x, y] = event.clientX === undefined ? [event.x, event.y] : this.#position(event);
     const px = Math.floor((x - place.x) * f.w / place.w), py = Math.floor((y - place.y) * f.h / place.h);
     if (px < 0 || py < 0 || px >= f.w || py >= f.h) return null;
     const cell = f.cell(py * f.w + px);
     return cell < 0 ? null : this.#cell(cell % f.ni, Math.floor(cell / f.ni), f.values[py * f.w + px]);
   }
 
-  /** The cells of the pixels that pass a test, as a set of `j * columns + i`. */
-  cellsIn(test) {
-    const f = this.#frame, place = this.#place, cells = new Set();
-    for (let p = 0; f && p < f.w * f.h; p++) {
-      if (!test(place.x + (p % f.w + .5) * place.w / f.w, place.y + (Math.floor(p / f.w) + .5) * place.h / f.h)) continue;
-      const cell = f.cell(p);
-      if (cell >= 0) cells.add(cell);
-    }
-    return cells;
-  }
-
-  /** The corners of a cell on the screen, nearest to the middle of the view. */
-  outlineOf(i, j) {
-    return this.#grid?.outline(i, j, this.view.cx)?.map(([x, y]) => this.view.toScreen(x, y)) ?? null;
-  }
-
-  /** Replaces values of cells, and draws them. */
-  patch(changes) {
-    for (const tile of [this.source.overview, ...this.source.tiles.values()]) {
-      if (!tile?.values) continue;
-      for (const [i, j, value] of changes) {
-        const x = (i >> tile.level) - tile.i, y = (j >> tile.level) - tile.j;
-        if (x >= 0 && y >= 0 && x < tile.ni && y < tile.nj) tile.values[y * tile.ni + x] = value;
-      }
-    }
-    this.#redraw();
-  }
-
-  /** Draws the layers anew, and nothing else. */
-  redrawLayers() {
+  /** Draws what lies over the map: the cell under the pointer. */
+  #drawOver() {
     const canvas = this.#dom.over, ratio = devicePixelRatio;
     const context = canvas.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -199,9 +117,8 @@ export class ClimsimMap extends HTMLElement {
     context.beginPath();
     context.rect(r.x, r.y, r.w, r.h);
     context.clip();
-    for (const layer of this.#layers) { context.save(); layer.draw(context, this); context.restore(); }
     const cell = this.#cursor ?? this.#hover;
-    const outline = cell && this.outlineOf(cell.i, cell.j);
+    const outline = cell && this.#grid.outline(cell.i, cell.j, this.view.cx)?.map(([x, y]) => this.view.toScreen(x, y));
     if (outline) {
       context.beginPath();
       outline.forEach(([x, y], k) => k ? context.lineTo(x, y) : context.moveTo(x, y));
@@ -232,32 +149,31 @@ export class ClimsimMap extends HTMLElement {
     this.#busy('Loading');
     this.#describeCanvas();
     this.#where = addresses(src, document.baseURI);
-    const variable = this.getAttribute('variable'), at = this.getAttribute('at');
+    const variable = this.getAttribute('variable');
     // Description and values at once: the server chooses the same variable and level that the description names.
-    const early = get(this.#where.field({ variable: variable ?? '', at: at ?? '' })).then((r) => r.arrayBuffer());
+    const early = get(this.#where.field({ variable: variable ?? '' })).then((r) => r.arrayBuffer());
     early.catch(() => {});
     try {
       const description = await get(this.#where.json).then((r) => r.json());
       if (mine !== this.#loading) return;
       this.#description = description;
       this.#grids.clear();
-      this.#dom.variable.replaceChildren(...description.variables.map((v) => option([v.name, v.long_name && v.long_name.toLowerCase() !== v.name.toLowerCase() ? `${v.name} – ${v.long_name}` : v.name])));
-      await this.#choose(variable ?? description.default, at, early);
+      this.#dom.variable.replaceChildren(...options(description.variables.map((v) => [v.name, v.long_name && v.long_name.toLowerCase() !== v.name.toLowerCase() ? `${v.name} – ${v.long_name}` : v.name])));
+      await this.#choose(variable ?? description.default, [], early);
     } catch (error) {
       if (mine === this.#loading) { this.#busy(null); this.#trouble(error); }
     }
   }
 
-  async #choose(name, at, early = null) {
+  /** Shows a variable at positions along its leading dimensions, the first ones where none are given. */
+  async #choose(name, at = [], early = null) {
     const mine = ++this.#loading;
     const found = this.#description.variables.find((v) => v.name === name);
     if (!found) return this.#trouble(new Error(`This file has no variable '${name}' that can be drawn.`));
     const fresh = found !== this.#variable;
     const before = this.source;
     this.#variable = found;
-    const given = (at ?? '').split(',').filter(Boolean).map(Number);
-    this.#at = found.dimensions.map((d, k) => Math.min(d.length - 1, Math.max(0, given[k] || 0)));
-    this.#mirror();
+    this.#at = found.dimensions.map((d, k) => at[k] ?? 0);
     const slow = setTimeout(() => this.#busy('Loading'), 150);
     try {
       const source = new Source(this.#where, found, this.#at);
@@ -275,7 +191,6 @@ export class ClimsimMap extends HTMLElement {
       if (!old || JSON.stringify(old.bounds) !== JSON.stringify(grid.bounds)) this.#useGrid(grid);
       else { this.#grid = grid; this.#redraw(); }
       this.#describe();
-      this.dispatchEvent(new CustomEvent(before ? 'change' : 'ready', { detail: { variable: found.name, at: this.#at } }));
     } catch (error) {
       if (mine === this.#loading) this.#trouble(error);
     } finally {
@@ -314,11 +229,11 @@ export class ClimsimMap extends HTMLElement {
 
   /** Colour map and kind as the description suggests. */
   #newLook() {
-    const v = this.#variable, wanted = this.getAttribute('map');
+    const v = this.#variable;
     this.#look.categorical = v.style === 'categorical';
-    this.#look.map = wanted ?? (/veget|frac|pft|lai/i.test(v.name) && v.style === 'sequential' ? 'greens' : /heat|temp/i.test(v.name) && v.style === 'sequential' ? 'heat' : STYLE_MAPS[v.style]);
+    this.#look.map = /veget|frac|pft|lai/i.test(v.name) && v.style === 'sequential' ? 'greens' : /heat|temp/i.test(v.name) && v.style === 'sequential' ? 'heat' : STYLE_MAPS[v.style];
     this.#look.reversed = false;
-    this.#limits = this.getAttribute('limits') ?? 'auto';
+    this.#limits = 'auto';
     this.#show.coast = v.style === 'relief' || v.style === 'depth';
   }
 
@@ -378,7 +293,6 @@ export class ClimsimMap extends HTMLElement {
     }
     this.#dom.over.style.touchAction = this.view.magnification > 1.01 ? 'none' : 'pan-y';
     this.#redraw();
-    this.dispatchEvent(new CustomEvent('view', { detail: this.view }));
   }
 
   #draw() {
@@ -410,8 +324,7 @@ export class ClimsimMap extends HTMLElement {
     context.imageSmoothingEnabled = false;
     context.drawImage(this.#raster, place.x, place.y, place.w, place.h);
     axes(context, { view, place, extent, geographic: this.#grid.geographic, lines: this.#show.lines, width: this.clientWidth, ink: ink('--m-quiet'), font: style.fontFamily });
-    this.redrawLayers();
-    if (!this.painted) this.painted = performance.now();
+    this.#drawOver();
   }
 
   #legend() {
@@ -491,7 +404,7 @@ export class ClimsimMap extends HTMLElement {
       this.#at[k] = at;
       show();
       clearTimeout(this.sliding);
-      this.sliding = setTimeout(() => this.#choose(this.#variable.name, this.#at.join(',')), 30);
+      this.sliding = setTimeout(() => this.#choose(this.#variable.name, this.#at), 30);
     };
     show();
     const [less, more] = [[-1, '‹', 'Previous'], [1, '›', 'Next']].map(([by, sign, word]) =>
@@ -542,7 +455,7 @@ export class ClimsimMap extends HTMLElement {
     this.#dom.trouble.textContent = error ? error.message : '';
     this.#dom.stage.hidden = Boolean(error) && !this.source;
     this.#dom.below.hidden = this.#dom.stage.hidden;
-    this.#dom.controls.hidden = this.#dom.stage.hidden || this.getAttribute('controls') === 'none';
+    this.#dom.controls.hidden = this.#dom.stage.hidden;
   }
 
   #busy(text) {
@@ -550,20 +463,7 @@ export class ClimsimMap extends HTMLElement {
     this.#dom.busy.textContent = text ? `${text} …` : '';
   }
 
-  #mirror() {
-    this.#own = true;
-    this.setAttribute('variable', this.#variable.name);
-    if (this.#at.length) this.setAttribute('at', this.#at.join(','));
-    else this.removeAttribute('at');
-    this.#own = false;
-  }
-
   // ---- hands ----
-
-  #position(event) {
-    const box = this.#dom.over.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
 
   #restyle() {
     this.#setLimits();
@@ -573,13 +473,13 @@ export class ClimsimMap extends HTMLElement {
 
   #build(root) {
     const d = this.#dom;
-    d.variable = make('select', { onchange: () => this.#choose(d.variable.value, null) });
+    d.variable = make('select', { onchange: () => this.#choose(d.variable.value) });
     d.dims = make('div', { class: 'controls dims' });
     d.dims.style.display = 'contents';
-    d.map = make('select', { onchange: () => { this.#look.map = d.map.value; this.#restyle(); } }, ...colorMaps().map(option));
-    d.kind = make('select', { onchange: () => { this.#look.categorical = d.kind.value === 'codes'; this.#restyle(); } }, option(['values', 'Continuous']), option(['codes', 'Categories']));
+    d.map = make('select', { onchange: () => { this.#look.map = d.map.value; this.#restyle(); } }, ...options(colorMaps()));
+    d.kind = make('select', { onchange: () => { this.#look.categorical = d.kind.value === 'codes'; this.#restyle(); } }, ...options([['values', 'Continuous'], ['codes', 'Categories']]));
     d.limits = make('select', { onchange: () => { this.#limits = d.limits.value === 'manual' ? `${this.#look.lo},${this.#look.hi}` : d.limits.value; this.#restyle(); } },
-      option(['auto', 'Automatic']), option(['full', 'Smallest to largest']), option(['robust', 'Without extremes (2–98 %)']), option(['manual', 'By hand']));
+      ...options([['auto', 'Automatic'], ['full', 'Smallest to largest'], ['robust', 'Without extremes (2–98 %)'], ['manual', 'By hand']]));
     const byHand = () => {
       const [lo, hi] = [Number(d.lo.value), Number(d.hi.value)];
       if (Number.isFinite(lo) && Number.isFinite(hi) && hi > lo) { this.#limits = `${lo},${hi}`; this.#restyle(); }
@@ -587,11 +487,11 @@ export class ClimsimMap extends HTMLElement {
     d.lo = make('input', { type: 'number', step: 'any', onchange: byHand });
     d.hi = make('input', { type: 'number', step: 'any', onchange: byHand });
     d.manual = make('div', { class: 'pair', hidden: true }, labelled('From', d.lo), labelled('To', d.hi));
-    d.steps = make('select', { onchange: () => { this.#look.steps = Number(d.steps.value); this.#restyle(); } }, option(['0', 'Smooth']), ...[6, 8, 10, 12, 16, 20].map((n) => option([String(n), `${n} bands`])));
+    d.steps = make('select', { onchange: () => { this.#look.steps = Number(d.steps.value); this.#restyle(); } }, ...options([['0', 'Smooth'], ...[6, 8, 10, 12, 16, 20].map((n) => [n, `${n} bands`])]));
     d.projection = make('select', { onchange: async () => {
       this.#projection = d.projection.value;
       try { this.#useGrid(await this.#gridFor(this.#variable)); this.#describe(); } catch (error) { this.#trouble(error); }
-    } }, option(['geographic', 'Longitude and latitude']), option(['index', 'Cell numbers']));
+    } }, ...options([['geographic', 'Longitude and latitude'], ['index', 'Cell numbers']]));
     const check = (key, text, act) => make('label', { class: 'check' }, d[key] = make('input', { type: 'checkbox', checked: this.#show[key], onchange: () => { act(d[key].checked); this.#redraw(); } }), text);
     d.panel = make('div', { class: 'panel' }, labelled('Colours', d.map), make('div', { class: 'pair' }, labelled('Scale', d.kind), labelled('Steps', d.steps)),
       labelled('Limits', d.limits), d.manual, labelled('Draw by', d.projection),
@@ -623,60 +523,23 @@ export class ClimsimMap extends HTMLElement {
   }
 
   #listen() {
-    const { over, display } = this.#dom, pointers = new Map();
-    let dragged = false, spread = 0, held = null;
-    /** How far apart two fingers are. */
-    const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
-    over.addEventListener('wheel', (event) => {
-      event.preventDefault();
-      const lines = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
-      this.#zoom(Math.exp(-Math.max(-240, Math.min(240, event.deltaY * lines)) * .0025), ...this.#position(event));
-    }, { passive: false });
-    // One finger may scroll the page over a map that is not zoomed in; two are always for the map.
-    over.addEventListener('touchstart', (event) => { if (event.touches.length > 1) event.preventDefault(); }, { passive: false });
-    over.addEventListener('pointerdown', (event) => {
-      if (event.button !== 0) return;
-      over.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, this.#position(event));
-      dragged = false;
-      spread = pointers.size > 1 ? apart() : 0;
-      held = pointers.size === 1 && this.tool && this.tool.down?.(this.pick(event), event) !== false ? this.tool : null;
+    const { over, display } = this.#dom;
+    hands(over, this.view, {
+      moved: () => this.#changedView(true),
+      reset: () => this.reset(),
+      hover: (event, pressed) => { if (!pressed) this.#hovered(this.#pick(...position(over, event))); },
+      left: () => this.#hovered(null),
+      tap: (event) => this.#hovered(this.#pick(...position(over, event))),
+      walk: (dx, dy) => this.#walk(dx, dy),
+      key: (event) => {
+        if (event.key !== 'Escape' || !this.#cursor) return false;
+        this.#cursor = null;
+        this.#read(null);
+        this.#drawOver();
+        return true;
+      },
     });
-    over.addEventListener('pointermove', (event) => {
-      const at = this.#position(event), before = pointers.get(event.pointerId);
-      if (!before) return this.#hovered(this.pick(event));
-      if (held && pointers.size === 1) { held.move?.(this.pick(event), event); pointers.set(event.pointerId, at); return; }
-      const [dx, dy] = [at[0] - before[0], at[1] - before[1]];
-      if (!dragged && pointers.size === 1 && Math.hypot(dx, dy) < 4) return;
-      dragged = true;
-      pointers.set(event.pointerId, at);
-      over.classList.add('dragging');
-      if (pointers.size === 1) this.view.pan(dx, dy);
-      else {
-        const [a, b] = [...pointers.values()];
-        const now = apart();
-        this.view.pan(dx / 2, dy / 2);
-        if (spread) this.view.zoom(now / spread, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
-        spread = now;
-      }
-      this.#changedView(true);
-    });
-    const end = (event) => {
-      if (!pointers.delete(event.pointerId)) return;
-      spread = 0;
-      over.classList.remove('dragging');
-      if (held) { held.up?.(event.type === 'pointerup' ? this.pick(event) : null, event); held = null; return; }
-      if (!dragged && event.type === 'pointerup') {
-        const cell = this.pick(event);
-        this.#hovered(cell);
-        if (cell) this.dispatchEvent(new CustomEvent('cell', { detail: cell }));
-      }
-    };
-    over.addEventListener('pointerup', end);
-    over.addEventListener('pointercancel', end);
-    over.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse' && !pointers.size) this.#hovered(null); });
-    over.addEventListener('dblclick', (event) => { if (!this.tool) { event.preventDefault(); this.reset(); } });
-    over.addEventListener('keydown', (event) => this.#key(event));
+    over.addEventListener('dblclick', (event) => { event.preventDefault(); this.reset(); });
     document.addEventListener('pointerdown', (event) => { if (display.open && !event.composedPath().includes(display)) display.open = false; });
     this.shadowRoot.addEventListener('keydown', (event) => { if (event.key === 'Escape' && display.open) { display.open = false; display.querySelector('summary').focus(); } });
   }
@@ -687,44 +550,17 @@ export class ClimsimMap extends HTMLElement {
     if (cell?.i === this.#hover?.i && cell?.j === this.#hover?.j) return;
     this.#hover = cell;
     this.#read(cell);
-    this.redrawLayers();
-    this.dispatchEvent(new CustomEvent('hover', { detail: cell }));
+    this.#drawOver();
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (arrow && event.shiftKey) this.#walk(...arrow);
-    else if (arrow) { this.view.pan(-arrow[0] * 60, -arrow[1] * 60); this.#changedView(true); }
-    else if (event.key === '+' || event.key === '=') this.#zoom(1.4);
-    else if (event.key === '-' || event.key === '_') this.#zoom(1 / 1.4);
-    else if (event.key === '0' || event.key === 'Home') this.reset();
-    else if (event.key === 'Escape' && this.#cursor) { this.#cursor = null; this.#read(null); this.redrawLayers(); }
-    else return;
-    event.preventDefault();
-  }
-
-  /** Moves the cell cursor by one cell: by rows and columns of the file, up being north where rows run south. */
+  /** Moves the cell cursor by one cell. */
   #walk(dx, dy) {
-    const v = this.#variable, r = this.view.rect;
-    if (!this.#cursor) this.#cursor = this.#hover ?? this.pick({ x: r.x + r.w / 2, y: r.y + r.h / 2 });
-    else {
-      const sign = this.#grid.center(0, Math.min(1, v.rows - 1))[1] >= this.#grid.center(0, 0)[1] ? -1 : 1;
-      let i = this.#cursor.i + dx;
-      i = this.#grid.wraps ? (i + v.columns) % v.columns : Math.min(v.columns - 1, Math.max(0, i));
-      this.#cursor = this.#cell(i, Math.min(v.rows - 1, Math.max(0, this.#cursor.j + dy * sign)));
-    }
+    const r = this.view.rect, next = this.#cursor && beside(this.#grid, this.#variable, this.#cursor, dx, dy);
+    this.#cursor = next ? this.#cell(next.i, next.j) : this.#hover ?? this.#pick(r.x + r.w / 2, r.y + r.h / 2);
     if (!this.#cursor) return;
-    const { cx, cy } = this.view, [x, y] = this.#grid.center(this.#cursor.i, this.#cursor.j);
-    const [sx, sy] = this.view.toScreen(x, y);
-    if (sx < r.x + 20 || sx > r.x + r.w - 20 || sy < r.y + 20 || sy > r.y + r.h - 20) {
-      this.view.cx = Number.isFinite(x) ? x : cx;
-      this.view.cy = Number.isFinite(y) ? y : cy;
-      this.view.constrain();
-      this.#changedView();
-    }
+    if (this.view.reveal(...this.#grid.center(this.#cursor.i, this.#cursor.j))) this.#changedView();
     this.#read(this.#cursor, true);
-    this.redrawLayers();
+    this.#drawOver();
   }
 }
 

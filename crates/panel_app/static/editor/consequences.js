@@ -2,7 +2,7 @@
 
 import { MeshGrid } from '../map/grid.js';
 import { numberText } from '../map/view.js';
-import { count, make } from './dom.js';
+import { count, make } from '../map/dom.js';
 import { Plane } from './plane.js';
 
 const TITLES = { routing: 'River basins', bathymetry: 'Ocean bathymetry' };

@@ -3,7 +3,7 @@
 import { STYLE_MAPS, codeColor, colorMaps, css } from '../map/colors.js';
 import { colourBar } from '../map/legend.js';
 import { numberText } from '../map/view.js';
-import { check, labelled, make, options } from './dom.js';
+import { check, labelled, make, options } from '../map/dom.js';
 import { colours } from './plane.js';
 
 const BASINS = ['Land', 'Atlantic', 'Pacific', 'Indian Ocean'];

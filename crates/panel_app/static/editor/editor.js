@@ -12,7 +12,7 @@ import { MeshGrid, RegularGrid } from '../map/grid.js';
 import { latText, lonText, numberText } from '../map/view.js';
 import { Consequences } from './consequences.js';
 import { Display } from './display.js';
-import { count, make } from './dom.js';
+import { count, make } from '../map/dom.js';
 import { icon } from './icons.js';
 import { Link } from './link.js';
 import { Pane } from './pane.js';

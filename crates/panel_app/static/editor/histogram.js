@@ -5,7 +5,7 @@
  */
 
 import { numberText } from '../map/view.js';
-import { make } from './dom.js';
+import { make } from '../map/dom.js';
 import { modeOf } from './tools.js';
 
 const BINS = 64, HEIGHT = 96;

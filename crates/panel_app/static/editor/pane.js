@@ -6,9 +6,11 @@
 
 import { axes } from '../map/axes.js';
 import { hexWord } from '../map/colors.js';
+import { make } from '../map/dom.js';
+import { beside } from '../map/grid.js';
+import { hands, position } from '../map/hands.js';
 import { cells as edges } from '../map/paint.js';
 import { View } from '../map/view.js';
-import { make } from './dom.js';
 import { PREVIEWED, SELECTED, STROKED, gather, shade } from './paint.js';
 
 /** From this many pixels a cell has edges. */
@@ -116,12 +118,6 @@ export class Pane extends EventTarget {
     this.#tell();
   }
 
-  pan(dx, dy) {
-    this.view.pan(dx, dy);
-    this.#moved();
-    this.#tell();
-  }
-
   reset() {
     this.view.fit();
     this.#moved();
@@ -161,8 +157,7 @@ export class Pane extends EventTarget {
 
   /** Where a pointer event is: on the canvas, in the world, and in which cell. */
   point(event) {
-    const box = this.over.getBoundingClientRect();
-    return this.pointAt(event.clientX - box.left, event.clientY - box.top);
+    return this.pointAt(...position(this.over, event));
   }
 
   pointAt(sx, sy) {
@@ -380,117 +375,51 @@ export class Pane extends EventTarget {
   // ---- hands ----
 
   #listen() {
-    const { over, editor } = this, pointers = new Map();
-    let dragged = false, spread = 0, held = null;
-    /** How far apart two fingers are. */
-    const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a.sx - b.sx, a.sy - b.sy); };
-    over.addEventListener('wheel', (event) => {
-      event.preventDefault();
-      const lines = event.deltaMode === 1 ? 18 : event.deltaMode === 2 ? 300 : 1;
-      const { sx, sy } = this.point(event);
-      this.zoom(Math.exp(-Math.max(-240, Math.min(240, event.deltaY * lines)) * .0025), sx, sy);
-    }, { passive: false });
-    const release = (event) => {
-      // A second finger makes a gesture of what began with the first.
-      if (held && event) held.cancel?.(this);
-      held = null;
-    };
-    // One finger may scroll the page over a map that is not zoomed in; two are always for the map.
-    over.addEventListener('touchstart', (event) => { if (event.touches.length > 1) event.preventDefault(); }, { passive: false });
-    over.addEventListener('pointerdown', (event) => {
-      if (event.button > 1) return;
-      over.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, this.point(event));
-      dragged = false;
-      spread = pointers.size > 1 ? apart() : 0;
-      if (pointers.size > 1) release(event);
-      else if (event.button === 0 && this.sharesGrid && !editor.panning) held = editor.tool.down?.(this, this.point(event), event) ? editor.tool : null;
-      if (event.button === 1) event.preventDefault();
+    const { editor } = this;
+    hands(this.over, this.view, {
+      moved: () => { this.#moved(); this.#tell(); },
+      reset: () => this.reset(),
+      hover: (event, pressed) => {
+        if (!this.sharesGrid) return;
+        const at = this.point(event);
+        editor.hover(at.cell, this);
+        if (!pressed) editor.tool.hover?.(this, at, event);
+      },
+      left: () => editor.hover(null, this),
+      tap: (event) => { if (this.sharesGrid) editor.hover(this.point(event).cell, this); },
+      grab: (event) => {
+        const { tool } = editor;
+        if (!this.sharesGrid || editor.panning || !tool.down?.(this, this.point(event), event)) return null;
+        return {
+          move: (event) => {
+            // All positions since the last frame, so that a quick lasso is round.
+            for (const each of [...event.getCoalescedEvents?.() ?? [], event]) tool.move?.(this, this.point(each), each);
+          },
+          up: (event) => tool.up?.(this, this.point(event), event),
+          cancel: () => tool.cancel?.(this),
+        };
+      },
+      walk: (dx, dy) => this.#walk(dx, dy),
+      key: (event) => {
+        const cell = ['Enter', ' '].includes(event.key) && editor.hovered, at = cell && this.toScreen(cell.i, cell.j);
+        if (at) editor.tool.press?.(this, this.pointAt(...at), event);
+        return Boolean(cell);
+      },
     });
-    over.addEventListener('pointermove', (event) => {
-      const at = this.point(event), before = pointers.get(event.pointerId);
-      if (this.sharesGrid) editor.hover(at.cell, this);
-      if (!before) {
-        if (this.sharesGrid) editor.tool.hover?.(this, at, event);
-        return;
-      }
-      if (held && pointers.size === 1) {
-        // All positions since the last frame, so that a quick lasso is round.
-        for (const each of event.getCoalescedEvents?.() ?? []) held.move?.(this, this.point(each), each);
-        held.move?.(this, at, event);
-        pointers.set(event.pointerId, at);
-        return;
-      }
-      const [dx, dy] = [at.sx - before.sx, at.sy - before.sy];
-      if (!dragged && pointers.size === 1 && Math.hypot(dx, dy) < 4) return;
-      dragged = true;
-      pointers.set(event.pointerId, at);
-      over.classList.add('dragging');
-      if (pointers.size === 1) this.view.pan(dx, dy);
-      else {
-        const [a, b] = [...pointers.values()];
-        const now = apart();
-        this.view.pan(dx / 2, dy / 2);
-        if (spread) this.view.zoom(now / spread, (a.sx + b.sx) / 2, (a.sy + b.sy) / 2);
-        spread = now;
-      }
-      this.#moved();
-      this.#tell();
-    });
-    const end = (event) => {
-      if (!pointers.delete(event.pointerId)) return;
-      spread = 0;
-      over.classList.remove('dragging');
-      if (held) {
-        if (event.type === 'pointerup') held.up?.(this, this.point(event), event);
-        else held.cancel?.(this);
-        held = null;
-      } else if (!dragged && event.type === 'pointerup' && this.sharesGrid) editor.hover(this.point(event).cell, this);
-    };
-    over.addEventListener('pointerup', end);
-    over.addEventListener('pointercancel', end);
-    over.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse' && !pointers.size) editor.hover(null, this); });
-    over.addEventListener('dblclick', (event) => { if (!editor.tool.grabs) { event.preventDefault(); this.reset(); } });
-    over.addEventListener('keydown', (event) => this.#pressed(event));
-    over.addEventListener('contextmenu', (event) => { if (held) event.preventDefault(); });
+    this.over.addEventListener('dblclick', (event) => { if (!editor.tool.grabs) { event.preventDefault(); this.reset(); } });
   }
 
-  #pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (arrow && event.shiftKey) this.#walk(...arrow);
-    else if (arrow) this.pan(-arrow[0] * 60, -arrow[1] * 60);
-    else if (event.key === '+' || event.key === '=') this.zoom(1.4);
-    else if (event.key === '-' || event.key === '_') this.zoom(1 / 1.4);
-    else if (event.key === '0' || event.key === 'Home') this.reset();
-    else if ((event.key === 'Enter' || event.key === ' ') && this.editor.hovered) {
-      const { i, j } = this.editor.hovered, at = this.toScreen(i, j);
-      if (at) this.editor.tool.press?.(this, this.pointAt(...at), event);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  /** Moves the cell cursor by one cell: by rows and columns of the file, up being north where rows run south. */
+  /** Moves the cell cursor by one cell. */
   #walk(dx, dy) {
     const { editor, plane, view } = this, r = view.rect;
-    let cell = editor.hovered;
-    if (!cell) cell = this.#cellAt(r.x + r.w / 2, r.y + r.h / 2);
-    else {
-      const sign = this.grid.center(0, Math.min(1, plane.rows - 1))[1] >= this.grid.center(0, 0)[1] ? -1 : 1;
-      let i = cell.i + dx;
-      i = this.grid.wraps ? (i + plane.columns) % plane.columns : Math.min(plane.columns - 1, Math.max(0, i));
-      cell = { i, j: Math.min(plane.rows - 1, Math.max(0, cell.j + dy * sign)) };
-    }
+    const cell = editor.hovered ? beside(this.grid, plane, editor.hovered, dx, dy) : this.#cellAt(r.x + r.w / 2, r.y + r.h / 2);
     if (!cell) return;
-    const at = this.toScreen(cell.i, cell.j);
-    if (at && (at[0] < r.x + 20 || at[0] > r.x + r.w - 20 || at[1] < r.y + 20 || at[1] > r.y + r.h - 20)) {
-      [view.cx, view.cy] = this.grid.center(cell.i, cell.j);
-      view.constrain();
+    if (view.reveal(...this.grid.center(cell.i, cell.j))) {
       this.#moved();
       this.#tell();
     }
     editor.hover(cell, this, true);
-    if (at) editor.tool.hover?.(this, this.pointAt(...this.toScreen(cell.i, cell.j)), null);
+    const at = this.toScreen(cell.i, cell.j);
+    if (at) editor.tool.hover?.(this, this.pointAt(...at), null);
   }
 }

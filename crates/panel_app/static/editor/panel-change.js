@@ -1,7 +1,7 @@
 /** What is selected, and changing it: absolute, relative, percentage, or a sub-basin. */
 
 import { numberText } from '../map/view.js';
-import { check, count, make } from './dom.js';
+import { check, count, make } from '../map/dom.js';
 import { Histogram } from './histogram.js';
 
 const KINDS = [['absolute', 'Set to'], ['relative', 'Add'], ['percentage', 'Percent']];

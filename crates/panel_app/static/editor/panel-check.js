@@ -1,7 +1,7 @@
 /** Fit for the model? What would make it fail, each with its cells to jump to and a way to mend it. */
 
 import { latText, lonText } from '../map/view.js';
-import { count, make } from './dom.js';
+import { count, make } from '../map/dom.js';
 import { icon } from './icons.js';
 
 /** Which fix helps against which finding. */

@@ -1,6 +1,6 @@
 /** Guided fixes: what would be changed is shown on the maps, with its effect on the counts, before it is applied. */
 
-import { check, count, labelled, make } from './dom.js';
+import { check, count, labelled, make } from '../map/dom.js';
 import { icon } from './icons.js';
 import { LineTool } from './tools.js';
 

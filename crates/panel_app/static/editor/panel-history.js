@@ -1,7 +1,7 @@
 /** What was done: all actions with a picture of where, reverting, snapshots, recipes, the list of the last save. */
 
 import { hexWord } from '../map/colors.js';
-import { ago, count, make } from './dom.js';
+import { ago, count, make } from '../map/dom.js';
 
 const [WIDE, HIGH] = [64, 32];
 

@@ -1,6 +1,6 @@
 /** Saving: a description, and leaving only after the server has confirmed the new revision. */
 
-import { count, make } from './dom.js';
+import { count, make } from '../map/dom.js';
 
 export class SaveDialog {
   #sending = false;

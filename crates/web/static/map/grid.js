@@ -7,6 +7,13 @@
 
 import { mod } from './view.js';
 
+/** The cell beside (i, j) by columns and rows of the file, up being north where rows run south; the last one ends the walk. */
+export function beside(grid, { columns, rows }, { i, j }, dx, dy) {
+  const north = grid.center(0, Math.min(1, rows - 1))[1] >= grid.center(0, 0)[1] ? -1 : 1;
+  const within = (k, n) => Math.min(n - 1, Math.max(0, k));
+  return { i: grid.wraps ? mod(i + dx, columns) : within(i + dx, columns), j: within(j + dy * north, rows) };
+}
+
 /** @typedef {{w: number, h: number, values: Float32Array, same: Uint8Array, cell: (p: number) => number, ni: number}} Frame
  *  `same[y]`: row y shows the same cells as the row above; `cell(p)` = j * ni + i in the file, or -1.
  *  Without `values` it is a lookup: which cell each pixel shows, by `cols` and `rows` on regular grids, by `indices` on meshes. */

@@ -70,6 +70,18 @@ export class View {
     this.constrain();
   }
 
+  /** Looks at a place that is at the edge of the window or outside; true when it moved. */
+  reveal(x, y, edge = 20) {
+    const shift = this.bounds.wraps ? Math.round((this.cx - x) / 360) * 360 : 0, r = this.rect;
+    const [sx, sy] = this.toScreen(x + shift, y);
+    const seen = sx >= r.x + edge && sx <= r.x + r.w - edge && sy >= r.y + edge && sy <= r.y + r.h - edge;
+    if (seen || !Number.isFinite(x) || !Number.isFinite(y)) return false;
+    this.cx = x;
+    this.cy = y;
+    this.constrain();
+    return true;
+  }
+
   toWorld(sx, sy) {
     const r = this.rect;
     return [this.cx + (sx - r.x - r.w / 2) / this.scale, this.cy - (sy - r.y - r.h / 2) / this.scale];
