@@ -1,51 +1,9 @@
 //! What operators bring: the instance folder of the original, and a site where not everybody may register.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
-use end_to_end::{FormClient, Platform, planet_file};
-
-/// The tables of the release of 2021, as its `schema.sql` made them, with two users, each with a workflow: the hashes are
-/// those of two versions of werkzeug, of `pangaea` and of `gondwana`.
-const ORIGINAL: &str = "
-    CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL, password TEXT NOT NULL);
-    CREATE TABLE data_files (id INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER NOT NULL, filename TEXT NOT NULL,
-        longitude TEXT, latitude TEXT, info TEXT, FOREIGN KEY (owner_id) REFERENCES user (id));
-    CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL,
-        created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, filepath TEXT NOT NULL, revision INTEGER NOT NULL,
-        file_type TEXT NOT NULL, info TEXT, FOREIGN KEY (data_file_id) REFERENCES data_files (id));
-    CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL, step TEXT NOT NULL,
-        parameters TEXT, up_to_date INTEGER NOT NULL DEFAULT 1,
-        FOREIGN KEY (data_file_id) REFERENCES data_files (id));
-    INSERT INTO user (username, password) VALUES
-        ('wegener', 'pbkdf2:sha256:260000$Ab0Cd1Ef2Gh3Ij4K$f82f51180f6339847058ec73567f52f22c1e0402c668d64bd7b356bbc9c5cc78'),
-        ('suess', 'scrypt:32768:8:1$Ab0Cd1Ef2Gh3Ij4K$cc3000db053d831da900ae3d1a37453bf4015329e441e83630caad5785e6ad7728e9d5c08c7aeee3588fc3d13ede83386895544f74a2b3fcaa8e86a44f321c93');
-    INSERT INTO data_files (owner_id, filename, longitude, latitude, info) VALUES
-        (1, 'planet.nc', 'lon', 'lat', '{\"auth-ref\": \"A. Wegener\", \"age\": \"60\", \"hypothesis\": \"\"}'),
-        (2, 'own.nc', NULL, NULL, '{}');
-    INSERT INTO revisions (data_file_id, created, filepath, revision, file_type, info) VALUES
-        (1, '2021-05-01 10:00:00', 'aaaaaaa1.nc', 0, 'raw', NULL),
-        (1, '2021-05-01 11:00:00', 'aaaaaaa2.nc', 1, 'routing', '{}'),
-        (1, '2021-05-01 11:00:00', 'aaaaaaa3.nc', 2, 'soils', '{}'),
-        (2, '2021-06-01 10:00:00', 'bbbbbbb1.nc', 0, 'raw', NULL);
-    INSERT INTO steps (data_file_id, step, parameters, up_to_date) VALUES
-        (1, 'routing', '{\"id\": 1, \"topo_var\": \"topo\", \"orcafile\": \"default\"}', 0);";
-
-fn originals_instance(instance: &Path) -> Result<()> {
-    std::fs::create_dir_all(instance)?;
-    let database = instance.join("netcdf_editor.sqlite");
-    SqliteConnection::establish(database.to_str().context("a path")?)?.batch_execute(ORIGINAL)?;
-    for (name, stored) in
-        [("raw", "aaaaaaa1"), ("routing", "aaaaaaa2"), ("soils", "aaaaaaa3"), ("raw", "bbbbbbb1")]
-    {
-        let file = planet_file(instance, &format!("{name}.nc"))?;
-        std::fs::rename(file, instance.join(format!("{stored}.nc")))?;
-    }
-    Ok(())
-}
+use end_to_end::{FormClient, Platform, original_instance};
 
 /// The state of a step as the steps table shows it.
 async fn state(visitor: &FormClient, workflow: i32, step: &str) -> Result<String> {
@@ -57,7 +15,7 @@ async fn state(visitor: &FormClient, workflow: i32, step: &str) -> Result<String
 
 #[tokio::test]
 async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
-    let mut platform = Platform::prepared(&[], originals_instance)?;
+    let mut platform = Platform::prepared(&[], original_instance)?;
     let wegener = FormClient::new(platform.address())?;
     ensure!(wegener.log_in("wegener", "gondwana").await?.status == 401, "the password of another");
     ensure!(wegener.log_in("wegener", "pangaea").await?.location == "/");

@@ -49,6 +49,14 @@ async fn is_good(browser: &Browser, site: &str, path: &str) -> Result<()> {
     Ok(())
 }
 
+/// A modeller who has uploaded the planet's topography, and the number of the workflow.
+async fn begin<'a>(platform: &'a Platform, browser: &'a Browser) -> Result<(Modeller<'a>, i32)> {
+    let modeller = Modeller { browser, site: platform.address() };
+    modeller.register_and_log_in("wegener").await?;
+    let id = modeller.upload(&planet_file(platform.folder(), "raw.nc")?, &[]).await?;
+    Ok((modeller, id))
+}
+
 #[tokio::test]
 async fn every_page_is_good_at_any_width() -> Result<()> {
     let platform = Platform::start()?;
@@ -123,10 +131,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
     let platform = Platform::start()?;
     let site = platform.address();
     let browser = Browser::start(1400, 900).await?;
-    let modeller = Modeller { browser: &browser, site };
-    modeller.register_and_log_in("wegener").await?;
-    let raw = planet_file(platform.folder(), "raw.nc")?;
-    let id = modeller.upload(&raw, &[]).await?;
+    let (modeller, id) = begin(&platform, &browser).await?;
     let said = browser.find(".note.success").await?.text().await?;
     ensure!(said.contains("recognised"), "after the upload: {said}");
     browser.open(&format!("{site}/{id}/regrid")).await?;
@@ -170,10 +175,7 @@ async fn what_does_not_change_on_the_steps_page_stays() -> Result<()> {
     let platform = Platform::start()?;
     let site = platform.address();
     let browser = Browser::start(1400, 900).await?;
-    let modeller = Modeller { browser: &browser, site };
-    modeller.register_and_log_in("wegener").await?;
-    let raw = planet_file(platform.folder(), "raw.nc")?;
-    let id = modeller.upload(&raw, &[]).await?;
+    let (modeller, id) = begin(&platform, &browser).await?;
     browser.open(&format!("{site}/{id}/steps")).await?;
     browser
         .run(
@@ -217,10 +219,7 @@ async fn the_table_of_vegetation_adds_up_as_one_types_and_comes_back() -> Result
     let platform = Platform::start()?;
     let site = platform.address();
     let browser = Browser::start(1400, 900).await?;
-    let modeller = Modeller { browser: &browser, site };
-    modeller.register_and_log_in("wegener").await?;
-    let raw = planet_file(platform.folder(), "raw.nc")?;
-    let id = modeller.upload(&raw, &[]).await?;
+    let (modeller, id) = begin(&platform, &browser).await?;
     modeller.ask(id, "routing").await?;
     modeller.sees("routing", "done").await?;
     browser.open(&format!("{site}/{id}/pft")).await?;

@@ -173,6 +173,19 @@ impl Vector {
     pub fn normalised(self) -> Self {
         self.times(1.0 / self.length())
     }
+
+    /// Two directions along the sphere at a point of it (a unit vector), at right angles to each other: east and north, but
+    /// for places near the poles.
+    #[must_use]
+    pub fn tangents(self) -> (Self, Self) {
+        let helper = if self.z.abs() < 0.9 {
+            Self { x: 0.0, y: 0.0, z: 1.0 }
+        } else {
+            Self { x: 1.0, y: 0.0, z: 0.0 }
+        };
+        let east = helper.cross(self).normalised();
+        (east, self.cross(east))
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +248,18 @@ mod tests {
             prop_assert!((distance_m(a, b) - distance_m(b, a)).abs() < 1e-6);
             prop_assert!(distance_m(a, c) <= distance_m(a, b) + distance_m(b, c) + 1e-6);
             prop_assert!(distance_m(a, b) <= PI * EARTH_RADIUS_M + 1e-6);
+        }
+
+        #[test]
+        fn tangents_are_unit_vectors_at_right_angles(lon in -180.0..180.0_f64, lat in -90.0..90.0_f64) {
+            let here = Vector::from_degrees((lon, lat));
+            let (east, north) = here.tangents();
+            for (a, b, wanted) in
+                [(east, east, 1.0), (north, north, 1.0), (east, north, 0.0), (east, here, 0.0), (north, here, 0.0)]
+            {
+                prop_assert!((a.dot(b) - wanted).abs() < 1e-12);
+            }
+            prop_assert!(lat.abs() > 60.0 || (east.z == 0.0 && north.z > 0.0));
         }
 
         #[test]

@@ -13,6 +13,9 @@ use std::net::TcpListener;
 pub use postgres::PostgresDatabase;
 pub use rabbitmq::{RabbitMq, rabbitmq};
 
+/// The tables of the original platform's database, empty, in SQL for SQLite.
+pub const ORIGINAL_TABLES: &str = include_str!("original.sql");
+
 /// `N` ports of the loopback interface that nobody listens on at the moment.
 ///
 /// # Errors

@@ -1,9 +1,7 @@
 //! The volume of the original stack, taken over as it is.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
-use end_to_end::{Deployment, Visitor, planet, planet_file};
+use anyhow::{Result, ensure};
+use end_to_end::{Deployment, Visitor, original_instance, planet};
 use testkit::tell;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,13 +12,7 @@ async fn the_volume_of_the_original_stack_is_adopted() -> Result<()> {
             // As root, whom the original's services ran as.
             let folder = tempfile::tempdir()?;
             let original = folder.path().join("instance");
-            let made = Command::new("python3")
-                .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/original.py"))
-                .arg(&original)
-                .args([planet_file(folder.path(), "raw.nc")?, planet_file(folder.path(), "routing.nc")?])
-                .output()
-                .context("starting python3")?;
-            ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            original_instance(&original)?;
             stack.fill_volume("instance_storage", &original)?;
             let owner = stack.docker(&[
                 "run",
@@ -33,7 +25,7 @@ async fn the_volume_of_the_original_stack_is_adopted() -> Result<()> {
                 "%u",
                 "/v",
                 "/v/netcdf_editor.sqlite",
-                "/v/abcdefg1.nc",
+                "/v/aaaaaaa1.nc",
             ])?;
             ensure!(owner == "0\n0\n0\n", "not root's: {owner}");
 
@@ -45,18 +37,18 @@ async fn the_volume_of_the_original_stack_is_adopted() -> Result<()> {
                 begun.elapsed().as_secs_f64()
             ));
             let site = stack.address();
-            for (name, password) in [("agatha", "old hash"), ("wesley", "deep time")] {
+            for (name, password) in [("suess", "gondwana"), ("wegener", "pangaea")] {
                 Visitor::log_in(&site, name, password).await?;
                 // The hash is renewed at the first login, and must hold at the second.
                 Visitor::log_in(&site, name, password).await?;
             }
-            ensure!(Visitor::log_in(&site, "wesley", "shallow time").await.is_err(), "any password will do");
-            let wesley = Visitor::log_in(&site, "wesley", "deep time").await?;
-            let page = wesley.get("/").await?.text().await?;
+            ensure!(Visitor::log_in(&site, "wegener", "gondwana").await.is_err(), "any password will do");
+            let wegener = Visitor::log_in(&site, "wegener", "pangaea").await?;
+            let page = wegener.get("/").await?.text().await?;
             ensure!(page.contains("planet.nc"), "the workflow is not listed: {page}");
-            let steps = wesley.steps(1).await?;
-            ensure!(steps["routing"].0 == "done", "{steps:?}");
-            let raw = wesley.get("/api/v1/data-files/1/revisions/0/file").await?.bytes().await?;
+            let steps = wegener.steps(1).await?;
+            ensure!(steps["routing"].0 == "stale", "{steps:?}");
+            let raw = wegener.get("/api/v1/data-files/1/revisions/0/file").await?.bytes().await?;
             let (ours, theirs) =
                 (dataset::from_bytes(&raw, "raw")?, dataset::from_bytes(&planet("raw.nc")?, "raw")?);
             let heights = |file: &dataset::Dataset| file.variable("topo").map(|topo| topo.values.clone());
@@ -65,11 +57,11 @@ async fn the_volume_of_the_original_stack_is_adopted() -> Result<()> {
                 "the topography has changed"
             );
 
-            wesley.ask_for_routing(1).await?;
+            wegener.ask_for_routing(1).await?;
             for step in ["routing", "heatflow", "ahmcoef"] {
-                wesley.until(1, step, "done").await?;
+                wegener.until(1, step, "done").await?;
             }
-            let revisions = wesley.revisions(1).await?;
+            let revisions = wegener.revisions(1).await?;
             ensure!(
                 revisions["raw"] == 1 && revisions["routing"] == 2 && revisions["bathy"] == 1,
                 "{revisions:?}"

@@ -242,13 +242,7 @@ mod tests {
             |((lon, z), radius, mut turns)| {
                 turns.sort_by(f64::total_cmp);
                 let centre = Vector::from_degrees((lon, z.asin().to_degrees()));
-                let helper = if centre.z.abs() < 0.9 {
-                    Vector { x: 0.0, y: 0.0, z: 1.0 }
-                } else {
-                    Vector { x: 1.0, y: 0.0, z: 0.0 }
-                };
-                let east = helper.cross(centre).normalised();
-                let north = centre.cross(east);
+                let (east, north) = centre.tangents();
                 let corners: Vec<Vector> = turns
                     .iter()
                     .map(|turn| {

@@ -141,13 +141,7 @@ impl Gradient {
         self.slopes.clear();
         mesh.neighbours(cell, &mut self.neighbours);
         let centre = centroids[cell];
-        let helper = if centre.z.abs() < 0.9 {
-            Vector { x: 0.0, y: 0.0, z: 1.0 }
-        } else {
-            Vector { x: 1.0, y: 0.0, z: 0.0 }
-        };
-        let east = helper.cross(centre).normalised();
-        let north = centre.cross(east);
+        let (east, north) = centre.tangents();
         let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
         for &neighbour in &self.neighbours {
             if !mesh.active()[neighbour] {

@@ -10,6 +10,7 @@ use web::{Error, Fields, Owned, Site, block};
 
 use super::model::{Accepted, Finding, Problem, Step, Stored};
 use crate::Shared;
+use crate::pages::steps::step;
 use crate::pages::{request_id, tasks};
 
 /// All nine steps, as they stand.
@@ -66,11 +67,6 @@ fn model(status: StepStatus) -> Step {
         started_at: status.started_at,
         finished_at: status.finished_at,
     }
-}
-
-fn step(request: &HttpRequest) -> Result<workflow::Step, Error> {
-    let text = request.match_info().query("step");
-    text.parse().map_err(|_| Error::not_found(format!("The step '{text}'")))
 }
 
 /// Runs a step with the parameters of the body: those of its page, as text or numbers. `form_key`, a UUID, makes two

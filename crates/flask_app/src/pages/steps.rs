@@ -267,7 +267,8 @@ pub(crate) async fn events(
     crate::events::stream(&request, site, &shared, &owned, move |site, id| fragments(site, id, &csrf))
 }
 
-fn step(request: &HttpRequest) -> Result<Step, Error> {
+/// The step that the path names.
+pub(crate) fn step(request: &HttpRequest) -> Result<Step, Error> {
     let text = request.match_info().query("step");
     text.parse().map_err(|_| Error::not_found(format!("The step '{text}'")))
 }

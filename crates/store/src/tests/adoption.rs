@@ -9,23 +9,12 @@ use workflow::{FileType, Step};
 use super::{claimed, finish, stored_files, task};
 use crate::{Config, Doctor, StepState, Store, password};
 
-const TABLES_2021: &str = "
-    CREATE TABLE user (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL, password TEXT NOT NULL);
-    CREATE TABLE data_files (id INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER NOT NULL, filename TEXT NOT NULL,
-        longitude TEXT, latitude TEXT, info TEXT, FOREIGN KEY (owner_id) REFERENCES user (id));
-    CREATE TABLE revisions (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL,
-        created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, filepath TEXT NOT NULL, revision INTEGER NOT NULL,
-        file_type TEXT NOT NULL, info TEXT, FOREIGN KEY (data_file_id) REFERENCES data_files (id));
-    CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, data_file_id INTEGER NOT NULL, step TEXT NOT NULL,
-        parameters TEXT, up_to_date INTEGER NOT NULL DEFAULT 1,
-        FOREIGN KEY (data_file_id) REFERENCES data_files (id));";
-
 pub(crate) fn build(instance: &Path, sql: &str) -> Config {
     std::fs::create_dir_all(instance).unwrap();
     let path = instance.join("netcdf_editor.sqlite");
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
-    connection.batch_execute(TABLES_2021).unwrap();
+    connection.batch_execute(testkit::ORIGINAL_TABLES).unwrap();
     connection.batch_execute(sql).unwrap();
     Config { instance: instance.to_owned(), database_url: None, pool_size: 4 }
 }
