@@ -22,7 +22,7 @@ check:
 # Every test; binaries first, because the end-to-end tests run them.
 test *args:
     cargo build --locked --workspace --bins --all-features
-    cargo test --locked --workspace --all-features {{args}}
+    cargo test --locked --workspace --all-features --no-fail-fast {{args}}
 
 # Format the code.
 fmt:

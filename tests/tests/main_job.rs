@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::{Browser, Modeller, Platform, binary, planet, planet_file};
+use end_to_end::{Browser, FormClient, Modeller, Platform, binary, planet, planet_file};
 
 /// The files that follow from the topography without a hand.
 const FILES: [&str; 7] = ["routing", "bathy", "soils", "topo_high_res", "heatflow", "ahmcoef", "pft"];
@@ -95,6 +95,41 @@ async fn from_an_upload_in_the_browser_to_every_file() -> Result<()> {
     Ok(())
 }
 
+/// The commands under "From a script" in the README, as they stand there.
+#[tokio::test]
+async fn the_script_of_the_readme_does_it_too() -> Result<()> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
+    let section = readme.split("## From a script\n").nth(1).context("the section")?.split("\n## ").next();
+    let script: Vec<&str> =
+        section.into_iter().flat_map(str::lines).filter(|line| line.starts_with("    ")).collect();
+    ensure!(script.len() > 5, "{script:?}");
+
+    let platform = Platform::start()?;
+    let visitor = FormClient::new(platform.address())?;
+    visitor.register_and_log_in("wegener").await?;
+    let page = visitor.post("/auth/tokens", &[("label", "script")]).await?.text();
+    let token =
+        page.split("class=\"token\">").nth(1).and_then(|rest| rest.split('<').next()).context("a token")?;
+    let script = script.join("\n").replace("http://127.0.0.1:5000", platform.address());
+    let script = script.replace("token=...", &format!("token={token}"));
+    std::fs::rename(planet_file(platform.folder(), "raw.nc")?, platform.folder().join("topo.nc"))?;
+    let mut bash = tokio::process::Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &script]).current_dir(platform.folder());
+    let ran = bash.output().await?;
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    ensure!(ran.status.success(), "{said}");
+    let results = std::fs::read(platform.folder().join("results.zip"))?;
+    for name in ["routing", "bathy", "heatflow"] {
+        let name = format!("topo_{name}_netcdf_flask_app.nc");
+        ensure!(
+            results.windows(name.len()).any(|bytes| bytes == name.as_bytes()),
+            "no {name} among the results"
+        );
+    }
+    platform.done();
+    Ok(())
+}
+
 /// True once the map's canvas holds pixels of at least three colours.
 const MAP_IS_DRAWN: &str = r"(() => {
     const canvas = document.querySelector('climsim-map')?.shadowRoot?.querySelector('canvas')
@@ -139,6 +174,7 @@ async fn a_step_that_fails_says_why_on_the_page_and_can_be_tried_again() -> Resu
     let reason = browser.find("#step-routing .reason").await?.text().await?;
     ensure!(reason.contains("topo") && reason.contains("sea"), "the reason reads: {reason}");
     browser.click("#step-routing button").await?;
+    browser.until("document.body.innerText.includes('Routing runs again')").await?;
     modeller.sees("routing", "failed").await?;
 
     // The narrow page does not scroll sideways.

@@ -19,6 +19,14 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Changes that follow each other faster are sent as one.
 const COALESCE: Duration = Duration::from_millis(60);
 
+/// What there is to tell at a moment.
+pub(crate) struct Moment<T> {
+    /// How things stand.
+    pub(crate) content: T,
+    /// Nothing else is waited for: the stream ends with it.
+    pub(crate) last: bool,
+}
+
 /// What a stream remembers.
 struct Watch<F> {
     site: Data<Site>,
@@ -26,12 +34,13 @@ struct Watch<F> {
     content: F,
     changes: tokio::sync::watch::Receiver<u64>,
     stop: CancellationToken,
-    last: String,
+    told: String,
     first: bool,
+    over: bool,
 }
 
-/// Events called `steps`, with `content` as JSON: at once, and whenever it has become another. The stream ends with the
-/// session (the token), with the data file, and with the server.
+/// Events called `steps`, with `content` as JSON: at once, and whenever it has become another. The stream ends with what is
+/// waited for, with the session (the token), with the data file, and with the server.
 ///
 /// # Errors
 /// Of the request's credentials, which `owned` has checked.
@@ -40,7 +49,7 @@ pub(crate) fn stream<T: Serialize>(
     site: Data<Site>,
     shared: &Shared,
     owned: &Owned,
-    content: impl Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send + 'static,
+    content: impl Fn(&Site, DataFileId) -> Result<Moment<T>, Error> + Clone + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     let watch = Watch {
         site,
@@ -48,8 +57,9 @@ pub(crate) fn stream<T: Serialize>(
         content,
         changes: shared.live.watch(owned.file.id),
         stop: shared.live.stop.clone(),
-        last: String::new(),
+        told: String::new(),
         first: true,
+        over: false,
     };
     let events = stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
@@ -64,10 +74,14 @@ pub(crate) fn stream<T: Serialize>(
         .streaming(events))
 }
 
-impl<T: Serialize, F: Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send + 'static> Watch<F> {
+impl<T, F> Watch<F>
+where
+    T: Serialize,
+    F: Fn(&Site, DataFileId) -> Result<Moment<T>, Error> + Clone + Send + 'static,
+{
     /// The next event; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
-        loop {
+        while !self.over {
             let mut quiet = false;
             if !std::mem::take(&mut self.first) {
                 tokio::select! {
@@ -79,9 +93,9 @@ impl<T: Serialize, F: Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send +
             self.changes.borrow_and_update();
             let (site, access, content) = (self.site.clone(), self.access.clone(), self.content.clone());
             match block(move || look(&site, &access, content)).await {
-                Ok(Some(now)) if now != self.last => {
+                Ok(Some((now, last))) if now != self.told => {
                     let event = format!("event: steps\ndata: {now}\n\n");
-                    self.last = now;
+                    (self.told, self.over) = (now, last);
                     return Some(Bytes::from(event));
                 }
                 Ok(Some(_)) if quiet => return Some(Bytes::from_static(b": still here\n\n")),
@@ -93,17 +107,19 @@ impl<T: Serialize, F: Fn(&Site, DataFileId) -> Result<T, Error> + Clone + Send +
                 }
             }
         }
+        None
     }
 }
 
-/// The content as it is now; `None` when it is no longer theirs to see.
+/// The content as it is now, and whether it is the last; `None` when it is no longer theirs to see.
 fn look<T: Serialize>(
     site: &Site,
     access: &Access,
-    content: impl Fn(&Site, DataFileId) -> Result<T, Error>,
-) -> Result<Option<String>, Error> {
+    content: impl Fn(&Site, DataFileId) -> Result<Moment<T>, Error>,
+) -> Result<Option<(String, bool)>, Error> {
     if !access.holds(&site.store)? {
         return Ok(None);
     }
-    serde_json::to_string(&content(site, access.data_file())?).map(Some).map_err(Error::internal)
+    let Moment { content, last } = content(site, access.data_file())?;
+    Ok(Some((serde_json::to_string(&content).map_err(Error::internal)?, last)))
 }

@@ -101,19 +101,21 @@ async fn the_main_job_through_nginx_live() -> Result<()> {
         let client = modeller.client().await?;
         nothing_is_doubled(&client, &site, id, 1).await?;
 
-        // An event passes nginx while the stream goes on: nothing is held back.
-        let mut stream = client.get(format!("{site}/{id}/events")).send().await?.error_for_status()?;
-        let mut heard = String::new();
-        let listening = async {
-            while !heard.contains("\n\n") {
-                let piece = stream.chunk().await?.context("the stream has ended")?;
-                heard.push_str(&String::from_utf8_lossy(&piece));
-            }
-            anyhow::Ok(())
-        };
-        tokio::time::timeout(Duration::from_secs(5), listening).await.context("no event through nginx")??;
-        ensure!(heard.starts_with("event: steps\ndata: "), "the event reads {heard}");
-        drop(stream);
+        // An event passes nginx while the stream goes on: nothing is held back, neither for a page nor for a script.
+        for path in [format!("/{id}/events"), format!("/api/v1/data-files/{id}/events")] {
+            let mut stream = client.get(format!("{site}{path}")).send().await?.error_for_status()?;
+            let mut heard = String::new();
+            let listening = async {
+                while !heard.contains("\n\n") {
+                    let piece = stream.chunk().await?.context("the stream has ended")?;
+                    heard.push_str(&String::from_utf8_lossy(&piece));
+                }
+                anyhow::Ok(())
+            };
+            let in_time = tokio::time::timeout(Duration::from_secs(5), listening).await;
+            in_time.with_context(|| format!("{path}: no event through nginx"))??;
+            ensure!(heard.starts_with("event: steps\ndata: "), "{path}: the event reads {heard}");
+        }
 
         // What the machines of the stack ask each other is not for the public.
         for path in ["livez", "readyz", "metrics", "version"] {

@@ -5,11 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use boundary::Release;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{DataFileId, Severity, StepState, StepStatus};
+use store::{Severity, StepState, StepStatus};
 use web::{Error, Fields, Owned, Site, block};
 
 use super::model::{Accepted, Finding, Problem, Step, Stored};
 use crate::Shared;
+use crate::events::{self, Moment};
 use crate::pages::steps::step;
 use crate::pages::{request_id, tasks};
 
@@ -17,24 +18,45 @@ use crate::pages::{request_id, tasks};
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/steps", tag = "steps", params(("id" = i32, Path)),
     responses((status = 200, body = [Step]), (status = 404, body = Problem)))]
 pub(crate) async fn list(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::Ok().json(steps(&site, owned.file.id)?))
+    let steps: Vec<Step> = site.store.steps(owned.file.id)?.into_iter().map(model).collect();
+    Ok(HttpResponse::Ok().json(steps))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Wait {
+    until: Option<String>,
 }
 
 /// All nine steps, whenever one of them changes: server-sent events called `steps`, the first at once, whose data is what
-/// `/steps` gives. The stream ends when the server stops; the next request goes on with how things stand then.
-#[utoipa::path(get, path = "/api/v1/data-files/{id}/events", tag = "steps", params(("id" = i32, Path)),
-    responses((status = 200, body = [Step], content_type = "text/event-stream"), (status = 404, body = Problem)))]
+/// `/steps` gives. With `until`, the name of a step, the stream ends as soon as neither that step nor one that it depends on
+/// waits or runs. It also ends when the server stops; the next request goes on with how things stand then.
+#[utoipa::path(get, path = "/api/v1/data-files/{id}/events", tag = "steps",
+    params(("id" = i32, Path), ("until" = Option<String>, Query)),
+    responses((status = 200, body = [Step], content_type = "text/event-stream"), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
 pub(crate) async fn events(
     request: HttpRequest,
     site: Data<Site>,
     shared: Data<Shared>,
     owned: Owned,
+    wait: Query<Wait>,
 ) -> Result<HttpResponse, Error> {
-    crate::events::stream(&request, site, &shared, &owned, steps)
-}
-
-fn steps(site: &Site, id: DataFileId) -> Result<Vec<Step>, Error> {
-    Ok(site.store.steps(id)?.into_iter().map(model).collect())
+    let awaited: Option<workflow::Step> = match &wait.until {
+        None => None,
+        Some(name) => {
+            Some(name.parse().map_err(|_| Error::field("until", format!("There is no step '{name}'.")))?)
+        }
+    };
+    let now = move |site: &Site, id| {
+        let statuses = site.store.steps(id)?;
+        let last = awaited.is_some_and(|awaited| {
+            let mut busy =
+                statuses.iter().filter(|s| matches!(s.state, StepState::Queued | StepState::Running));
+            !busy.any(|status| status.step == awaited || status.step.reachable().contains(&awaited))
+        });
+        Ok(Moment { content: statuses.into_iter().map(model).collect::<Vec<Step>>(), last })
+    };
+    events::stream(&request, site, &shared, &owned, now)
 }
 
 fn model(status: StepStatus) -> Step {

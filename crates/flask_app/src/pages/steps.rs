@@ -12,6 +12,7 @@ use workflow::{FileType, Step, Worker};
 use super::tasks::editor_address;
 use super::{file_view, minute, request_id};
 use crate::Shared;
+use crate::events::{self, Moment};
 
 /// A step as pages and scripts see it.
 #[derive(Debug, Clone, Serialize)]
@@ -264,7 +265,8 @@ pub(crate) async fn events(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let csrf = csrf(&owned);
-    crate::events::stream(&request, site, &shared, &owned, move |site, id| fragments(site, id, &csrf))
+    let now = move |site: &Site, id| Ok(Moment { content: fragments(site, id, &csrf)?, last: false });
+    events::stream(&request, site, &shared, &owned, now)
 }
 
 /// The step that the path names.

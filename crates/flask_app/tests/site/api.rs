@@ -167,6 +167,35 @@ async fn a_script_listens_for_as_long_as_its_token_is_valid() {
 }
 
 #[actix_web::test]
+async fn a_script_waits_for_a_step() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let script = Script::new(&server, "ada");
+    script
+        .send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(regrid()))
+        .await
+        .is(202);
+    let until = |step: &str| {
+        let url = format!("{}/data-files/{id}/events?until={step}", script.base);
+        script.client.get(url).bearer_auth(&script.token).send()
+    };
+    let mut waiting = until("regrid").await.unwrap();
+    event(&mut waiting, "\"queued\"").await;
+    // Heat flow comes after all of them.
+    let mut later = until("heatflow").await.unwrap();
+    event(&mut later, "\"queued\"").await;
+    assert_eq!(until("digging").await.unwrap().status().as_u16(), 422);
+    server.store.cancel(DataFileId(id), Step::Regrid).unwrap();
+    for ended in [waiting, later] {
+        let end = ended.text().await.unwrap();
+        assert!(!end.contains("\"queued\"") && end.matches("event: steps").count() == 1, "{end}");
+    }
+    let idle = until("routing").await.unwrap().text().await.unwrap();
+    assert!(idle.contains("\"never_run\"") && idle.matches("event: steps").count() == 1, "{idle}");
+}
+
+#[actix_web::test]
 async fn d20_a_session_alone_changes_nothing_through_the_api() {
     let server = Server::start();
     let ada = server.user("ada").await;
