@@ -266,6 +266,49 @@ fn the_archive_is_the_same_for_any_number_of_threads() {
     }
 }
 
+/// A disk with so much room.
+struct Disk {
+    room: usize,
+}
+
+impl std::io::Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.room);
+        self.room -= taken;
+        if taken == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Wherever in the archive the disk is full, that is what the error says, in a way that a program understands.
+#[test]
+fn a_disk_that_fills_up_is_the_cause_of_the_error() {
+    let files = Files::planet(f_pivot(42, 35));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("input.nc");
+    dataset::write(&files.coordinates, &path).expect("an input");
+    let sources = Sources { coordinates: &path, bathymetry: &path, basins: &path };
+    let outcome = run(&files, &small("32x24"));
+    let mut whole = Vec::new();
+    outcome.write_archive(&sources, &mut whole, &mut |_| {}).expect("an archive");
+    for room in [0, 1, whole.len() / 3, whole.len() - 1] {
+        let error = outcome.write_archive(&sources, Disk { room }, &mut |_| {}).expect_err("no room");
+        let error: &(dyn std::error::Error + 'static) = &error;
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let mut kinds =
+            causes.filter_map(|error| error.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+        assert!(
+            kinds.any(|kind| kind == std::io::ErrorKind::StorageFull),
+            "{room} of {} bytes: {error:?}",
+            whole.len()
+        );
+    }
+    outcome.write_archive(&sources, Disk { room: whole.len() }, &mut |_| {}).expect("room enough");
+}
+
 #[test]
 fn folder_and_archive_hold_the_same_tree() {
     let files = Files::planet(f_pivot(62, 51));

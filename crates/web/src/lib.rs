@@ -3,7 +3,8 @@
 //!
 //! A service puts a [`Site`] among the data of its application and wraps the application in [`frame()`]. Handlers then
 //! say by their arguments what they need: [`Visitor`] (anybody), [`Login`] (an account), [`Owned`] (the data file of the
-//! path, which is the visitor's), [`Submitted`] (a form sent from a page of this site).
+//! path, which is the visitor's), [`Submitted`] (a form sent from a page of this site). What outlives its request, a stream or
+//! a socket, asks its [`Access`] again from time to time.
 //!
 //! Invariants: no route of a data file without [`Owned`]; no changing request without the session's token; every
 //! error of a visitor's making is a 4xx with a message; no inline scripts or styles anywhere.
