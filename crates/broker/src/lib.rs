@@ -1,4 +1,4 @@
-//! The message bus: one trait, [`Bus`], with two homes: RabbitMQ ([`rabbit`]) and the store itself ([`embedded`]).
+//! The message bus: one trait, [`Bus`], with two homes: RabbitMQ ([`rabbit`]) and the store itself ([`EmbeddedBus`]).
 //!
 //! Both are durable, both deliver *at least once*: a message is gone only when its handler said so. What makes that
 //! *once to effect* lies elsewhere: ids that derive from each other (`workflow`) and claims (`store`).
@@ -12,7 +12,7 @@
 //! - Attempts are bounded, and what cannot be handled ends in the dead letters with the reason beside it.
 
 mod consumer;
-pub mod embedded;
+mod embedded;
 mod error;
 pub mod rabbit;
 mod routing;

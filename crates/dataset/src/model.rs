@@ -237,11 +237,6 @@ impl Values {
         !matches!(self, Self::Char(_) | Self::Text(_))
     }
 
-    /// True for single and double precision.
-    pub fn is_floating(&self) -> bool {
-        matches!(self, Self::F32(_) | Self::F64(_))
-    }
-
     /// The stored numbers in double (no fill value or packing applied); `None` for text.
     pub fn to_f64(&self) -> Option<ArrayD<f64>> {
         #[expect(clippy::unnecessary_cast, reason = "the macro serves every numeric type")]

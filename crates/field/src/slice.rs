@@ -81,11 +81,6 @@ impl Plane<'_> {
         (self.columns().div_ceil(block), self.rows().div_ceil(block))
     }
 
-    /// The coarsest level that is of use: the whole field in one cell.
-    pub fn last_level(&self) -> u32 {
-        (0..=MAX_LEVEL).find(|&level| self.size(level) == (1, 1)).unwrap_or(MAX_LEVEL)
-    }
-
     /// The finest level with at most `cells` cells.
     pub fn level_below(&self, cells: usize) -> u32 {
         let fits = |&level: &u32| {

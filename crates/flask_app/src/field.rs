@@ -50,7 +50,7 @@ static READING: Semaphore = Semaphore::const_new(4);
 const DATA_FILE: [&str; 2] = ["/{id}", "/api/v1/data-files/{id}"];
 
 /// The routes of this module; see its header.
-pub fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig) {
     for data_file in DATA_FILE {
         let path = format!("{data_file}/{{type}}/field");
         config

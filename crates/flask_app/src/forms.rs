@@ -21,28 +21,32 @@ const HALF_WAY_ROUND_KM: f64 = 20_100.0;
 
 /// What a form is checked against.
 #[derive(Debug, Default)]
-pub struct Situation {
+pub(crate) struct Situation {
     /// The header of the latest topography.
-    pub raw: Option<Header>,
+    pub(crate) raw: Option<Header>,
     /// Both coordinates are set.
-    pub coordinates_set: bool,
+    pub(crate) coordinates_set: bool,
     /// The routing file is there.
-    pub has_routing: bool,
+    pub(crate) has_routing: bool,
     /// The bathymetry is there.
-    pub has_bathy: bool,
+    pub(crate) has_bathy: bool,
     /// The sub-basins are there.
-    pub has_sub_basins: bool,
+    pub(crate) has_sub_basins: bool,
     /// The numbers of the stored ocean grids.
-    pub ocean_grids: Vec<i32>,
+    pub(crate) ocean_grids: Vec<i32>,
     /// An uploaded ocean grid is stored, or one comes with this form.
-    pub has_own_grid: bool,
+    pub(crate) has_own_grid: bool,
 }
 
 /// The body of the message that asks for `step`.
 ///
 /// # Errors
 /// Fields to correct, or what has to be done before.
-pub fn body(step: Step, fields: &mut Fields, situation: &Situation) -> Result<Map<String, Value>, Error> {
+pub(crate) fn body(
+    step: Step,
+    fields: &mut Fields,
+    situation: &Situation,
+) -> Result<Map<String, Value>, Error> {
     let body = match step {
         Step::Regrid => regrid(fields, situation),
         Step::Routing => routing(fields, situation),
@@ -292,7 +296,7 @@ fn add_release(body: &mut Map<String, Value>, release: Release) {
 
 /// Which ocean grid the bathymetry is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OceanGrid {
+pub(crate) enum OceanGrid {
     /// The generated tripolar grid.
     Default,
     /// The one stored with the workflow.
@@ -301,7 +305,7 @@ pub enum OceanGrid {
 
 /// Which topography a regrid starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
+pub(crate) enum Base {
     /// The latest, with what was regridded and edited before.
     Latest,
     /// The file that was uploaded.
@@ -310,7 +314,7 @@ pub enum Base {
 
 /// The climate model that weights are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// IPSLCM5A2.
     Mosaic,
     /// IPSLCM6.
@@ -319,7 +323,7 @@ pub enum Engine {
 
 /// A switch of `run.def`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Switch {
+pub(crate) enum Switch {
     /// `y`
     Yes,
     /// `n`
@@ -330,7 +334,7 @@ macro_rules! words {
     ($name:ident, $what:literal, $($variant:ident = $word:literal),+) => {
         impl $name {
             /// The word in forms and messages.
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! [`run`] serves until it is told to stop; [`configure`] lists the routes, which are those of the original platform
 //! and the API under `/api/v1`. Handlers are thin: what they know of the numerics is the checking of forms
-//! ([`forms`]), everything else is asked of the store.
+//! (`forms`), everything else is asked of the store.
 //!
 //! Invariants: a stored file is never written to; no page sends a whole array; no route of a data file answers
 //! anybody but its owner.
@@ -10,15 +10,15 @@
 pub mod api;
 mod archive;
 mod events;
-pub mod field;
-pub mod forms;
+mod field;
+mod forms;
 mod live;
 mod pages;
-pub mod provenance;
+mod provenance;
 mod routes;
 mod settings;
 mod stream;
-pub mod zip;
+mod zip;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use web::{Assets, Limiter, Site};
 
 pub use live::Live;
-pub use routes::{CHANGING, configure};
+pub use routes::configure;
 pub use settings::{Settings, Thanks};
 
 #[derive(RustEmbed)]

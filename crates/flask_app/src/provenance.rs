@@ -12,7 +12,7 @@ const NAME: &str = "Climate Simulation Platform (climsim)";
 const ADDRESS: &str = env!("CARGO_PKG_REPOSITORY");
 
 /// The global attributes to add to a file of type `file_type`, by name.
-pub fn attributes(
+pub(crate) fn attributes(
     file: &DataFile,
     revisions: &[Revision],
     file_type: FileType,
@@ -49,7 +49,7 @@ pub fn attributes(
 }
 
 /// What an editor recorded about a revision; empty when nothing.
-pub fn change(revision: &Revision) -> &str {
+pub(crate) fn change(revision: &Revision) -> &str {
     revision.info.get("changes").and_then(|value| value.as_str()).unwrap_or_default()
 }
 
@@ -58,7 +58,10 @@ pub fn change(revision: &Revision) -> &str {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn copy(path: &Path, added: &[(String, String)]) -> Result<dataset::AttributedCopy, dataset::Error> {
+pub(crate) fn copy(
+    path: &Path,
+    added: &[(String, String)],
+) -> Result<dataset::AttributedCopy, dataset::Error> {
     let header_attributes = dataset::File::open(path)?.header().attributes.clone();
     dataset::with_global_attributes(path, &merged(header_attributes, added))
 }

@@ -1,6 +1,5 @@
 //! The list of routes.
 
-use actix_web::http::Method;
 use actix_web::web::{self as aw, ServiceConfig};
 use actix_web::{Route, guard};
 
@@ -107,6 +106,3 @@ fn page(path: &str) -> actix_web::Resource {
 pub(crate) fn get() -> Route {
     aw::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
-
-/// The methods that change something; for tests that walk over the routes.
-pub const CHANGING: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];

@@ -7,7 +7,7 @@
 pub mod config;
 mod context;
 mod error;
-pub mod health;
+mod health;
 mod logging;
 mod metrics;
 pub mod process;

@@ -19,11 +19,11 @@ use uuid::Uuid;
 use crate::{Code, Error, FieldError, Visitor};
 
 /// The name of the hidden field that carries the session's token.
-pub const TOKEN_FIELD: &str = "csrf_token";
+pub(crate) const TOKEN_FIELD: &str = "csrf_token";
 /// The header that scripts send it in.
-pub const TOKEN_HEADER: &str = "X-CSRF-Token";
+pub(crate) const TOKEN_HEADER: &str = "X-CSRF-Token";
 /// The name of the hidden field that makes two clicks on one form one request.
-pub const KEY_FIELD: &str = "form_key";
+pub(crate) const KEY_FIELD: &str = "form_key";
 /// The largest form, files excepted, in bytes.
 const FORM_LIMIT_BYTES: usize = 1 << 20;
 

@@ -11,11 +11,11 @@
 
 mod assets;
 mod error;
-pub mod form;
+mod form;
 mod frame;
 mod limit;
 mod local;
-pub mod page;
+mod page;
 mod session;
 pub mod upload;
 
@@ -26,7 +26,7 @@ pub use frame::{RequestId, frame, problem};
 pub use limit::Limiter;
 pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};
-pub use session::{Access, Login, Owned, SESSION_COOKIE, VISITOR_COOKIE, Visitor, is_api};
+pub use session::{Access, Login, Owned, SESSION_COOKIE, Visitor};
 
 use store::Store;
 use tera::Tera;

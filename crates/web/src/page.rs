@@ -39,7 +39,7 @@ fn collect<E: RustEmbed>(sources: &mut Vec<(String, String)>) {
 }
 
 /// `1536` as `1.5 kB`, in the units of the operating systems' file lists.
-pub fn human_bytes(bytes: f64) -> String {
+pub(crate) fn human_bytes(bytes: f64) -> String {
     let mut value = bytes;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 1000.0 || unit == "GB" {

@@ -20,7 +20,7 @@ use crate::{Code, Error, Site, local_path};
 /// The cookie of a login; named as the original's.
 pub const SESSION_COOKIE: &str = "session";
 /// The cookie of a visitor without a login.
-pub const VISITOR_COOKIE: &str = "visitor";
+pub(crate) const VISITOR_COOKIE: &str = "visitor";
 
 /// Whoever sent the request.
 #[derive(Debug, Clone)]
@@ -288,7 +288,7 @@ impl FromRequest for Owned {
 }
 
 /// True for the addresses of the HTTP API, whose answers are JSON.
-pub fn is_api(path: &str) -> bool {
+pub(crate) fn is_api(path: &str) -> bool {
     path == "/api/v1" || path.starts_with("/api/v1/")
 }
 

@@ -44,7 +44,7 @@ const QUICK_PIXELS = 1_600_000;
 /** More codes than this get no legend. */
 const LISTED_CODES = 40;
 
-export class ClimsimMap extends HTMLElement {
+class ClimsimMap extends HTMLElement {
   #internals = this.attachInternals();
   #dom = {};
   #description = null;

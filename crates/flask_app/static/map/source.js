@@ -38,7 +38,7 @@ export async function get(url, signal) {
 }
 
 /** Values of a window of a level. */
-export class Tile {
+class Tile {
   constructor({ header, planes }) {
     const [plane] = planes;
     this.level = header.level;

@@ -16,7 +16,7 @@ const FIRST_PAUSE = 250, LONGEST_PAUSE = 5_000;
 const PING = 20_000, PATIENCE = 12_000;
 
 /** A refusal in the server's words. */
-export class Refused extends Error {
+class Refused extends Error {
   constructor({ message, code }) {
     super(message);
     this.code = code;

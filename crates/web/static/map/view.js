@@ -128,7 +128,7 @@ export function ticks(lo, hi, count) {
   return multiples(lo, hi, step).map((v) => Number(v.toPrecision(12)));
 }
 
-export const normalLon = (lon) => mod(lon + 180, 360) - 180;
+const normalLon = (lon) => mod(lon + 180, 360) - 180;
 
 export function lonText(lon, digits = 2) {
   const l = Number(normalLon(lon).toFixed(digits));
