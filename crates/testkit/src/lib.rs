@@ -1,5 +1,5 @@
-//! Private servers for tests, on free ports and in directories of their own, gone when the test process is gone,
-//! however it ends.
+//! What tests of several crates need: the tables of the original's database, and private servers, on free ports and in
+//! directories of their own, gone when the test process is gone, however it ends.
 //!
 //! A server that is not installed is no failure of a test but must not pass unseen either: [`rabbitmq`] and
 //! [`PostgresDatabase::create`] print `SKIPPED` and return `None`.
