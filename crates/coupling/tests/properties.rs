@@ -244,12 +244,18 @@ fn closed_seas_receive_calving_unless_told_not_to() {
     assert!(all.findings.iter().any(|f| f.code == "enclosed-seas"));
 }
 
+/// A file that may stand for any of the inputs in an archive.
+fn stored(files: &Files, folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("input.nc");
+    dataset::write(&files.coordinates, &path).expect("an input");
+    path
+}
+
 #[test]
 fn the_archive_is_the_same_for_any_number_of_threads() {
     let files = Files::planet(f_pivot(62, 51));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("input.nc");
-    dataset::write(&files.coordinates, &path).expect("an input");
+    let path = stored(&files, folder.path());
     let sources = Sources { coordinates: &path, bathymetry: &path, basins: &path };
     let archive = |threads, geometry| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
@@ -288,8 +294,7 @@ impl std::io::Write for Disk {
 fn a_disk_that_fills_up_is_the_cause_of_the_error() {
     let files = Files::planet(f_pivot(42, 35));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("input.nc");
-    dataset::write(&files.coordinates, &path).expect("an input");
+    let path = stored(&files, folder.path());
     let sources = Sources { coordinates: &path, bathymetry: &path, basins: &path };
     let outcome = run(&files, &small("32x24"));
     let mut whole = Vec::new();
@@ -313,9 +318,8 @@ fn a_disk_that_fills_up_is_the_cause_of_the_error() {
 fn folder_and_archive_hold_the_same_tree() {
     let files = Files::planet(f_pivot(62, 51));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let input = folder.path().join("input.nc");
-    dataset::write(&files.coordinates, &input).expect("an input");
-    let sources = Sources { coordinates: &input, bathymetry: &input, basins: &input };
+    let path = stored(&files, folder.path());
+    let sources = Sources { coordinates: &path, bathymetry: &path, basins: &path };
     let outcome = run(&files, &Options { name: "test".to_owned(), ..small("144x142") });
     let tree = folder.path().join("tree");
     outcome.write_tree(&sources, &tree, &mut |_| {}).expect("a tree");

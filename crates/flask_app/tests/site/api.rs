@@ -32,10 +32,12 @@ impl Script {
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(reqwest::Method::GET, path, None).await
     }
-}
 
-fn regrid() -> Value {
-    json!({"limits": "default", "Longitude Step": 30, "Latitude Step": 30, "interpolator": "linear"})
+    async fn regrid(&self, id: impl std::fmt::Display) {
+        let body =
+            json!({"limits": "default", "Longitude Step": 30, "Latitude Step": 30, "interpolator": "linear"});
+        self.send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(body)).await.is(202);
+    }
 }
 
 #[actix_web::test]
@@ -60,7 +62,7 @@ async fn a_script_does_all_that_a_page_does() {
         .send(reqwest::Method::PUT, &at("/coordinates"), Some(json!({"longitude": "lon", "latitude": "lat"})))
         .await
         .is(200);
-    script.send(reqwest::Method::POST, &at("/steps/regrid"), Some(regrid())).await.is(202);
+    script.regrid(id).await;
     let steps = script.get(&at("/steps")).await.is(200).json();
     assert_eq!((steps[0]["step"].as_str(), steps[0]["state"].as_str()), (Some("regrid"), Some("queued")));
     script.send(reqwest::Method::DELETE, &at("/steps/regrid"), None).await.is(204);
@@ -151,10 +153,7 @@ async fn a_script_listens_for_as_long_as_its_token_is_valid() {
     let first = event(&mut stream, "event: steps").await;
     let steps: Value = serde_json::from_str(first.trim().split_once("data: ").unwrap().1).unwrap();
     assert_eq!(steps, script.get(&format!("/data-files/{id}/steps")).await.is(200).json());
-    script
-        .send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(regrid()))
-        .await
-        .is(202);
+    script.regrid(id).await;
     event(&mut stream, "\"queued\"").await;
     let user = server.store.user_by_name("ada").unwrap().unwrap().id;
     for token in server.store.tokens(user).unwrap() {
@@ -172,10 +171,7 @@ async fn a_script_waits_for_a_step() {
     let ada = server.user("ada").await;
     let id = ada.upload("topo.nc").await;
     let script = Script::new(&server, "ada");
-    script
-        .send(reqwest::Method::POST, &format!("/data-files/{id}/steps/regrid"), Some(regrid()))
-        .await
-        .is(202);
+    script.regrid(id).await;
     let until = |step: &str| {
         let url = format!("{}/data-files/{id}/events?until={step}", script.base);
         script.client.get(url).bearer_auth(&script.token).send()
