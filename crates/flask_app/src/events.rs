@@ -34,8 +34,8 @@ struct Watch<F> {
     content: F,
     changes: tokio::sync::watch::Receiver<u64>,
     stop: CancellationToken,
+    /// Empty before the first event.
     told: String,
-    first: bool,
     over: bool,
 }
 
@@ -58,7 +58,6 @@ pub(crate) fn stream<T: Serialize>(
         changes: shared.live.watch(owned.file.id),
         stop: shared.live.stop.clone(),
         told: String::new(),
-        first: true,
         over: false,
     };
     let events = stream::unfold(watch, |mut watch| async move {
@@ -83,7 +82,7 @@ where
     async fn next(&mut self) -> Option<Bytes> {
         while !self.over {
             let mut quiet = false;
-            if !std::mem::take(&mut self.first) {
+            if !self.told.is_empty() {
                 tokio::select! {
                     () = self.stop.cancelled() => return None,
                     changed = self.changes.changed() => changed.ok()?,

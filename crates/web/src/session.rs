@@ -244,15 +244,15 @@ impl Owned {
     }
 }
 
-/// The right to one data file, by the session or the API token of a request.
-#[derive(Debug, Clone)]
+/// The right to one data file, by the session or the API token of a request: a secret, which no log shows.
+#[derive(Clone)]
 pub struct Access {
     credential: Credential,
     user: UserId,
     data_file: DataFileId,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Credential {
     Session(String),
     Token(String),

@@ -29,7 +29,7 @@ import { axes } from './axes.js';
 import { STYLE_MAPS, codeColor, colorMaps, css, scale } from './colors.js';
 import { labelled, make, options } from './dom.js';
 import { MeshGrid, RegularGrid, beside } from './grid.js';
-import { hands, position } from './hands.js';
+import { hands } from './hands.js';
 import { colourBar } from './legend.js';
 import { paint } from './paint.js';
 import { Source, addresses, get } from './source.js';
@@ -527,9 +527,9 @@ class ClimsimMap extends HTMLElement {
     hands(over, this.view, {
       moved: () => this.#changedView(true),
       reset: () => this.reset(),
-      hover: (event, pressed) => { if (!pressed) this.#hovered(this.#pick(...position(over, event))); },
+      hover: (at, event, pressed) => { if (!pressed) this.#hovered(this.#pick(...at)); },
       left: () => this.#hovered(null),
-      tap: (event) => this.#hovered(this.#pick(...position(over, event))),
+      tap: (at) => this.#hovered(this.#pick(...at)),
       walk: (dx, dy) => this.#walk(dx, dy),
       key: (event) => {
         if (event.key !== 'Escape' || !this.#cursor) return false;

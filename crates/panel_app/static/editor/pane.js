@@ -316,8 +316,7 @@ export class Pane extends EventTarget {
   toScreen(i, j) {
     const [x, y] = this.grid.center(i, j);
     if (!Number.isFinite(x)) return null;
-    const shift = this.view.bounds.wraps ? Math.round((this.view.cx - x) / 360) * 360 : 0;
-    return this.view.toScreen(x + shift, y);
+    return this.view.toScreen(this.view.near(x), y);
   }
 
   outlineOf(i, j) {
@@ -379,23 +378,24 @@ export class Pane extends EventTarget {
     hands(this.over, this.view, {
       moved: () => { this.#moved(); this.#tell(); },
       reset: () => this.reset(),
-      hover: (event, pressed) => {
+      hover: (place, event, pressed) => {
         if (!this.sharesGrid) return;
-        const at = this.point(event);
+        const at = this.pointAt(...place);
         editor.hover(at.cell, this);
         if (!pressed) editor.tool.hover?.(this, at, event);
       },
       left: () => editor.hover(null, this),
-      tap: (event) => { if (this.sharesGrid) editor.hover(this.point(event).cell, this); },
-      grab: (event) => {
+      tap: (place) => { if (this.sharesGrid) editor.hover(this.pointAt(...place).cell, this); },
+      grab: (place, event) => {
         const { tool } = editor;
-        if (!this.sharesGrid || editor.panning || !tool.down?.(this, this.point(event), event)) return null;
+        if (!this.sharesGrid || editor.panning || !tool.down?.(this, this.pointAt(...place), event)) return null;
         return {
-          move: (event) => {
+          move: (place, event) => {
             // All positions since the last frame, so that a quick lasso is round.
-            for (const each of [...event.getCoalescedEvents?.() ?? [], event]) tool.move?.(this, this.point(each), each);
+            for (const each of event.getCoalescedEvents?.() ?? []) tool.move?.(this, this.point(each), each);
+            tool.move?.(this, this.pointAt(...place), event);
           },
-          up: (event) => tool.up?.(this, this.point(event), event),
+          up: (place, event) => tool.up?.(this, this.pointAt(...place), event),
           cancel: () => tool.cancel?.(this),
         };
       },

@@ -18,10 +18,10 @@ export function position(element, event) {
  * @param {import('./view.js').View} view
  * @param {object} on what the map does:
  *   `moved()` after every change of the view; `reset()` to show everything;
- *   `hover(event, pressed)` and `left()` where the pointer is;
- *   `tap(event)` pressed and let go at one place;
+ *   `hover(at, event, pressed)` and `left()` where the pointer is, `at` being `[x, y]` on the element;
+ *   `tap(at)` pressed and let go at one place;
  *   `walk(dx, dy)` one cell further, by Shift and an arrow;
- *   `grab(event)` may give a tool, `{ move, up, cancel }`, which takes the drag that begins;
+ *   `grab(at, event)` may give a tool, `{ move(at, event), up(at, event), cancel() }`, which takes the drag that begins;
  *   `key(event)` is true when it has used another key
  */
 export function hands(over, view, on) {
@@ -29,7 +29,7 @@ export function hands(over, view, on) {
   let dragged = false, spread = 0, held = null;
   const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
   const zoom = (factor, ...at) => { view.zoom(factor, ...at); on.moved(); };
-  const letGo = (how, event) => { const tool = held; held = null; tool?.[how](event); };
+  const letGo = (how, ...said) => { const tool = held; held = null; tool?.[how](...said); };
 
   over.addEventListener('wheel', (event) => {
     event.preventDefault();
@@ -44,20 +44,21 @@ export function hands(over, view, on) {
     if (event.button > 1) return;
     if (event.button === 1) event.preventDefault();
     over.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, position(over, event));
+    const at = position(over, event);
+    pointers.set(event.pointerId, at);
     dragged = false;
     spread = pointers.size > 1 ? apart() : 0;
     // A second finger makes a gesture of what began with the first.
-    if (pointers.size > 1) letGo('cancel', event);
-    else if (event.button === 0) held = on.grab?.(event) ?? null;
+    if (pointers.size > 1) letGo('cancel');
+    else if (event.button === 0) held = on.grab?.(at, event) ?? null;
   });
   over.addEventListener('pointermove', (event) => {
     const at = position(over, event), before = pointers.get(event.pointerId);
-    on.hover(event, Boolean(before));
+    on.hover(at, event, Boolean(before));
     if (!before) return;
     if (held) {
       pointers.set(event.pointerId, at);
-      held.move(event);
+      held.move(at, event);
       return;
     }
     const [dx, dy] = [at[0] - before[0], at[1] - before[1]];
@@ -79,8 +80,9 @@ export function hands(over, view, on) {
     const up = event.type === 'pointerup';
     spread = 0;
     over.classList.remove('dragging');
-    if (held) letGo(up ? 'up' : 'cancel', event);
-    else if (up && !dragged) on.tap(event);
+    if (!up) letGo('cancel');
+    else if (held) letGo('up', position(over, event), event);
+    else if (!dragged) on.tap(position(over, event));
   };
   over.addEventListener('pointerup', end);
   over.addEventListener('pointercancel', end);

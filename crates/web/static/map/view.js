@@ -70,10 +70,12 @@ export class View {
     this.constrain();
   }
 
+  /** The copy of x that is nearest to the middle of the window, where the world goes round. */
+  near(x) { return this.bounds.wraps ? x + Math.round((this.cx - x) / 360) * 360 : x; }
+
   /** Looks at a place that is at the edge of the window or outside; true when it moved. */
   reveal(x, y, edge = 20) {
-    const shift = this.bounds.wraps ? Math.round((this.cx - x) / 360) * 360 : 0, r = this.rect;
-    const [sx, sy] = this.toScreen(x + shift, y);
+    const [sx, sy] = this.toScreen(this.near(x), y), r = this.rect;
     const seen = sx >= r.x + edge && sx <= r.x + r.w - edge && sy >= r.y + edge && sy <= r.y + r.h - edge;
     if (seen || !Number.isFinite(x) || !Number.isFinite(y)) return false;
     this.cx = x;
