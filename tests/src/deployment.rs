@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 
@@ -319,7 +319,7 @@ impl Deployment {
         Ok(self.docker(&run)?.trim().to_owned())
     }
 
-    /// The error with what the containers last said.
+    /// The error, and what the containers last said after it.
     pub fn failed(&self, error: anyhow::Error) -> anyhow::Error {
         let filter = format!("label=com.docker.compose.project={}", self.project);
         let table = "{{.Names}}: {{.Image}}, {{.Status}}";
@@ -330,7 +330,7 @@ impl Deployment {
             command.args(["-c", "docker logs --timestamps --tail 15 \"$0\" 2>&1", &container]);
             told.push_str(&format!("--- {service}\n{}", output(&mut command).unwrap_or_default()));
         }
-        error.context(told)
+        anyhow!("{error:?}\n\n{told}")
     }
 
     /// Runs a test; an error comes with the containers' last words.
@@ -339,7 +339,7 @@ impl Deployment {
     /// The test's.
     pub async fn run(&mut self, test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let outcome = tokio::time::timeout(TEST_PATIENCE, test(self)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("not over in {TEST_PATIENCE:?}")));
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("not over in {TEST_PATIENCE:?}")));
         outcome.map_err(|error| self.failed(error))
     }
 }

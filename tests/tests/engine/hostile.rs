@@ -131,7 +131,8 @@ async fn a_full_volume_is_said_clearly_and_survived() -> Result<()> {
             stack.run_in("flask_app", "rm /usr/src/app/instance/.fill")?;
             stack.until_ready().await?;
             visitor.ask_for_routing(second).await?;
-            visitor.until(second, "routing", "running").await.ok();
+            until("the step has begun", async || Ok(visitor.steps(second).await?["routing"].0 != "queued"))
+                .await?;
             stack.run_in("flask_app", "cat /dev/zero >/usr/src/app/instance/.fill 2>/dev/null; true")?;
             let mut seen = std::collections::BTreeSet::new();
             let begun = Instant::now();

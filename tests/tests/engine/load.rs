@@ -29,7 +29,7 @@ const CLICKS: [Click; 7] =
 /// How long a page may take before it counts as failed.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// The synthetic planet at one degree, whose steps take seconds.
+/// The synthetic planet at one degree, whose routing takes a worker of the stack some tenths of a second.
 pub(crate) async fn fine(visitor: &Visitor) -> Result<Vec<u8>> {
     let workflow = visitor.upload(&planet("raw.nc")?).await?;
     let grid =

@@ -106,18 +106,19 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
             let raw = fine(&visitor).await?;
 
             // Everything at once, while a step runs and others wait.
-            let asked = ask(&visitor, &raw, MANY).await?;
-            at_work(&visitor, &asked).await?;
+            let mut routings = Routings::begin(&visitor, &raw, MANY).await?;
+            routings.at_work().await?;
             let checksums = instance(stack)?;
             stack.compose(&["kill"])?;
             let begun = Instant::now();
             stack.up()?;
             stack.until_ready().await?;
             let ready = begun.elapsed();
-            all_there(&visitor, &asked).await?;
+            routings.all_there().await?;
             tell(&format!(
-                "after a power cut: ready after {:.1} s, {MANY} pipelines done after {:.1} s, lost 0, doubled 0",
+                "after a power cut: ready after {:.1} s, {} pipelines done after {:.1} s, lost 0, doubled 0",
                 ready.as_secs_f64(),
+                routings.len(),
                 begun.elapsed().as_secs_f64()
             ));
             let after = instance(stack)?;
@@ -127,24 +128,23 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
 
             // The broker alone, removed and made anew, with its volume and without it.
             for volume in [true, false] {
-                let asked = ask(&visitor, &raw, MANY).await?;
-                at_work(&visitor, &asked).await?;
+                let mut routings = Routings::begin(&visitor, &raw, MANY).await?;
+                routings.at_work().await?;
                 stack.docker(&["rm", "--force", &stack.container("message_broker")?])?;
                 // While it is away, too.
-                let later = ask(&visitor, &raw, 1).await?;
+                routings.ask(1).await?;
                 if !volume {
                     stack.docker(&["volume", "rm", &stack.volume("broker_storage")])?;
                 }
                 let begun = Instant::now();
                 stack.compose(&["up", "--detach", "--no-deps", "message_broker"])?;
-                all_there(&visitor, &asked).await?;
-                all_there(&visitor, &later).await?;
+                routings.all_there().await?;
                 let log = stack.compose(&["logs", "--no-color"])?;
                 ensure!(volume != log.contains("has lost its memory"), "asked for again: {}", !volume);
                 tell(&format!(
                     "broker made anew {} its volume: {} pipelines done after {:.1} s, lost 0, doubled 0",
                     if volume { "with" } else { "without" },
-                    MANY + 1,
+                    routings.len(),
                     begun.elapsed().as_secs_f64()
                 ));
             }
@@ -153,36 +153,63 @@ async fn a_power_cut_and_a_broker_without_its_memory_lose_nothing() -> Result<()
         .await
 }
 
-/// Uploads a topography `times` times and asks for the routing of each.
-pub(crate) async fn ask(visitor: &Visitor, raw: &[u8], times: usize) -> Result<Vec<i64>> {
-    let mut asked = Vec::new();
-    for _ in 0..times {
-        asked.push(visitor.upload(raw).await?);
-    }
-    for workflow in &asked {
-        visitor.ask_for_routing(*workflow).await?;
-    }
-    Ok(asked)
+/// Routings of one topography, each asked for once.
+pub(crate) struct Routings<'a> {
+    visitor: &'a Visitor,
+    topography: &'a [u8],
+    at_once: usize,
+    asked: Vec<i64>,
 }
 
-/// Waits until one of the routings runs while another waits.
-pub(crate) async fn at_work(visitor: &Visitor, asked: &[i64]) -> Result<()> {
-    until("one runs while another waits", async || {
-        let mut states = Vec::new();
-        for workflow in asked {
-            states.push(visitor.steps(*workflow).await?.remove("routing").unwrap_or_default().0);
+impl<'a> Routings<'a> {
+    /// Asks for so many at once that some still wait when something happens.
+    pub(crate) async fn begin(visitor: &'a Visitor, topography: &'a [u8], at_once: usize) -> Result<Self> {
+        let mut routings = Self { visitor, topography, at_once, asked: Vec::new() };
+        routings.ask(at_once).await?;
+        Ok(routings)
+    }
+
+    /// Asks for more.
+    pub(crate) async fn ask(&mut self, times: usize) -> Result<()> {
+        let first = self.asked.len();
+        for _ in 0..times {
+            self.asked.push(self.visitor.upload(self.topography).await?);
         }
-        ensure!(states.iter().any(|state| state != "done"), "all of it was done before anything happened");
-        Ok(states.iter().any(|s| s == "running") && states.iter().any(|s| s == "queued"))
-    })
-    .await
-}
-
-pub(crate) async fn all_there(visitor: &Visitor, asked: &[i64]) -> Result<()> {
-    for workflow in asked {
-        visitor.routed_once(*workflow).await.with_context(|| format!("workflow {workflow}"))?;
+        for workflow in &self.asked[first..] {
+            self.visitor.ask_for_routing(*workflow).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Waits until one runs while another waits. Workers may be quicker than whatever happened in the meantime: when all are done,
+    /// as many are asked for again.
+    pub(crate) async fn at_work(&mut self) -> Result<()> {
+        until("one runs while another waits", async || {
+            let mut states = Vec::new();
+            for workflow in self.asked.iter().rev().take(self.at_once) {
+                states.push(self.visitor.steps(*workflow).await?.remove("routing").unwrap_or_default().0);
+            }
+            if states.iter().all(|state| state == "done") {
+                ensure!(self.len() < 10 * self.at_once, "workers are quicker than anybody can ask");
+                self.ask(self.at_once).await?;
+            }
+            Ok(states.iter().any(|s| s == "running") && states.iter().any(|s| s == "queued"))
+        })
+        .await
+    }
+
+    /// How many were asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Waits until all are there, once.
+    pub(crate) async fn all_there(&self) -> Result<()> {
+        for workflow in &self.asked {
+            self.visitor.routed_once(*workflow).await.with_context(|| format!("workflow {workflow}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// The hash of every file that is whole (a name that begins with a dot is of one that is being written).

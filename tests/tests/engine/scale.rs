@@ -9,7 +9,7 @@ use end_to_end::{Deployment, Visitor, planet, runbook};
 use testkit::tell;
 
 use crate::load::{Load, fine};
-use crate::restarts::{all_there, ask, at_work, started_again};
+use crate::restarts::{Routings, started_again};
 
 /// Routings that are asked for at once, beside those of the load.
 const MANY: usize = 24;
@@ -32,17 +32,17 @@ async fn several_of_each_lose_nothing_with_a_worker_and_the_database() -> Result
             let raw = fine(&visitor).await?;
             let mut load = Load::begin(stack, "sedgwick").await?;
             let begun = Instant::now();
-            let asked = ask(&visitor, &raw, MANY).await?;
-            at_work(&visitor, &asked).await?;
+            let mut routings = Routings::begin(&visitor, &raw, MANY).await?;
+            routings.at_work().await?;
 
             all_serve(stack).await?;
 
             // A worker with a step in hand goes, and does not come back.
-            let gone = at_work_itself(stack, &workers).await?;
+            let gone = at_work_itself(stack, &workers, &mut routings).await?;
             stack.docker(&["kill", &gone])?;
 
             // PostgreSQL crashes, while steps run and an editor draws; then it is stopped in order.
-            at_work(&visitor, &asked).await?;
+            routings.at_work().await?;
             let mut told = Vec::new();
             let before = stack.inspect("database", "{{.State.StartedAt}}")?;
             stack.crash("database")?;
@@ -67,9 +67,10 @@ async fn several_of_each_lose_nothing_with_a_worker_and_the_database() -> Result
             }
             tell(&format!("until no page fails, until the editor draws, without {}", told.join("; ")));
 
-            all_there(&visitor, &asked).await?;
+            routings.all_there().await?;
             tell(&format!(
-                "{MANY} pipelines of {WORKERS} workers, one of them killed: done after {:.1} s, lost 0, doubled 0",
+                "{} pipelines of {WORKERS} workers, one of them killed: done after {:.1} s, lost 0, doubled 0",
+                routings.len(),
                 begun.elapsed().as_secs_f64()
             ));
             tell(&format!("beside them {}", load.end().await?));
@@ -123,9 +124,14 @@ async fn all_serve(stack: &Deployment) -> Result<()> {
 }
 
 /// A worker that has a step in hand.
-async fn at_work_itself(stack: &Deployment, workers: &[String]) -> Result<String> {
+async fn at_work_itself(
+    stack: &Deployment,
+    workers: &[String],
+    routings: &mut Routings<'_>,
+) -> Result<String> {
     let mut found = None;
     until("a worker works", async || {
+        routings.at_work().await?;
         for worker in workers {
             let log = stack.logs(worker)?;
             if log.matches("step started").count() > log.matches("step ended").count() {

@@ -4,7 +4,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use end_to_end::deployment::{turn, until};
 use end_to_end::engine::{Engine, REGISTRY, engine, image};
 use testkit::tell;
@@ -29,7 +29,7 @@ async fn a_swarm_heals_updates_and_goes_back() -> Result<()> {
     let patience = Duration::from_secs(900);
     match tokio::time::timeout(patience, heals_updates_and_goes_back(&swarm)).await {
         Ok(outcome) => outcome.map_err(|error| swarm.failed(error)),
-        Err(_) => Err(swarm.failed(anyhow::anyhow!("not over in {patience:?}"))),
+        Err(_) => Err(swarm.failed(anyhow!("not over in {patience:?}"))),
     }
 }
 
@@ -214,7 +214,7 @@ impl Swarm {
             told += &format!("--- {service}\n");
             told += &self.docker(&["service", "logs", "--raw", "--tail", "10", &name]).unwrap_or_default();
         }
-        error.context(told)
+        anyhow!("{error:?}\n\n{told}")
     }
 }
 
