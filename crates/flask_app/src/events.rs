@@ -16,8 +16,8 @@ use crate::Shared;
 
 /// A comment is sent at least this often, so that proxies keep an idle stream open.
 const HEARTBEAT: Duration = Duration::from_secs(20);
-/// Changes that follow each other faster are sent as one.
-const COALESCE: Duration = Duration::from_millis(60);
+/// The pause after a look that found nothing new: most of what passes on the bus changes nothing that is told.
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// What there is to tell at a moment.
 pub(crate) struct Moment<T> {
@@ -98,7 +98,7 @@ where
                     return Some(Bytes::from(event));
                 }
                 Ok(Some(_)) if quiet => return Some(Bytes::from_static(b": still here\n\n")),
-                Ok(Some(_)) => tokio::time::sleep(COALESCE).await,
+                Ok(Some(_)) => tokio::time::sleep(PAUSE).await,
                 Ok(None) => return None,
                 Err(error) => {
                     tracing::warn!(detail = error.detail.as_deref(), "{}", error.message);
