@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 
 use crate::engine::{Engine, REGISTRY, engine, output, root};
+use crate::with_last_words;
 
 /// How long the stack may take for anything: generous, for a loaded machine. Tests wait for states, so they are quick when
 /// the stack is.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How long a whole test may take.
-const TEST_PATIENCE: Duration = Duration::from_secs(900);
+pub const TEST_PATIENCE: Duration = Duration::from_secs(900);
 
 /// The service of the stack file that ends once it has done its work.
 pub const INSTANCE_OWNER: &str = "instance_owner";
@@ -320,7 +321,7 @@ impl Deployment {
     }
 
     /// The error, and what the containers last said after it.
-    pub fn failed(&self, error: anyhow::Error) -> anyhow::Error {
+    fn failed(&self, error: anyhow::Error) -> anyhow::Error {
         let filter = format!("label=com.docker.compose.project={}", self.project);
         let table = "{{.Names}}: {{.Image}}, {{.Status}}";
         let mut told = self.docker(&["ps", "-a", "--filter", &filter, "--format", table]).unwrap_or_default();
@@ -330,7 +331,7 @@ impl Deployment {
             command.args(["-c", "docker logs --timestamps --tail 15 \"$0\" 2>&1", &container]);
             told.push_str(&format!("--- {service}\n{}", output(&mut command).unwrap_or_default()));
         }
-        anyhow!("{error:?}\n\n{told}")
+        with_last_words(&error, &told)
     }
 
     /// Runs a test; an error comes with the containers' last words.
@@ -338,9 +339,7 @@ impl Deployment {
     /// # Errors
     /// The test's.
     pub async fn run(&mut self, test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let outcome = tokio::time::timeout(TEST_PATIENCE, test(self)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("not over in {TEST_PATIENCE:?}")));
-        outcome.map_err(|error| self.failed(error))
+        in_time(test(self)).await.map_err(|error| self.failed(error))
     }
 }
 
@@ -349,6 +348,15 @@ impl Drop for Deployment {
         let _ = self.compose(&["kill"]);
         let _ = self.compose(&["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
     }
+}
+
+/// The outcome of a test that may take as long as [`TEST_PATIENCE`] says.
+///
+/// # Errors
+/// The test's, or it is not over by then.
+pub async fn in_time(test: impl Future<Output = Result<()>>) -> Result<()> {
+    let outcome = tokio::time::timeout(TEST_PATIENCE, test).await;
+    outcome.unwrap_or_else(|_| bail!("not over in {TEST_PATIENCE:?}"))
 }
 
 /// Waits until `condition` holds.

@@ -29,3 +29,8 @@ pub use platform::{Platform, binary, terminate};
 pub use registry::{Door, Registry};
 pub use stack::Stack;
 pub use visitor::Visitor;
+
+/// The error with its causes, and after them what was last said: first comes what the reader of a log is after.
+pub fn with_last_words(error: &anyhow::Error, told: &str) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}\n\n{told}")
+}

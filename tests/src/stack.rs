@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use testkit::{PostgresDatabase, free_ports};
 
-use crate::binary;
+use crate::{binary, with_last_words};
 
 /// How long the services may take to answer: generous, for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -149,7 +149,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Keeps the logs and data, and adds to `error` where they lie and the last lines of each log.
+    /// Keeps the logs and data, and says after the error where they lie and the last lines of each log.
     pub fn failed(mut self, error: anyhow::Error) -> anyhow::Error {
         let Some(folder) = self.folder.take().map(TempDir::keep) else { return error };
         let mut told = format!("kept for inspection: {}", folder.display());
@@ -161,7 +161,7 @@ impl Stack {
                 told.push_str(&format!("\n{line}"));
             }
         }
-        error.context(told)
+        with_last_words(&error, &told)
     }
 }
 

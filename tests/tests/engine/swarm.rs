@@ -2,11 +2,12 @@
 
 use std::os::unix::fs::chown;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use end_to_end::deployment::{turn, until};
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::deployment::{in_time, turn, until};
 use end_to_end::engine::{Engine, REGISTRY, engine, image};
+use end_to_end::with_last_words;
 use testkit::tell;
 use tokio::sync::MutexGuard;
 use tokio::task::block_in_place;
@@ -26,11 +27,7 @@ const OWN_PORT: &str = "version: '3.8'\nservices: {nginx: {ports: [{target: 80, 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swarm_heals_updates_and_goes_back() -> Result<()> {
     let Some(swarm) = Swarm::start().await? else { return Ok(()) };
-    let patience = Duration::from_secs(900);
-    match tokio::time::timeout(patience, heals_updates_and_goes_back(&swarm)).await {
-        Ok(outcome) => outcome.map_err(|error| swarm.failed(error)),
-        Err(_) => Err(swarm.failed(anyhow!("not over in {patience:?}"))),
-    }
+    in_time(heals_updates_and_goes_back(&swarm)).await.map_err(|error| swarm.failed(error))
 }
 
 async fn heals_updates_and_goes_back(swarm: &Swarm) -> Result<()> {
@@ -214,7 +211,7 @@ impl Swarm {
             told += &format!("--- {service}\n");
             told += &self.docker(&["service", "logs", "--raw", "--tail", "10", &name]).unwrap_or_default();
         }
-        anyhow!("{error:?}\n\n{told}")
+        with_last_words(&error, &told)
     }
 }
 
