@@ -27,7 +27,8 @@ use crate::{Config, Doctor, Error, Report, Store, clock, open, random};
 const FORMAT: u32 = 1;
 
 /// How often a backup begins anew because a file went (its data file was deleted) between the database's copy and its own.
-const ATTEMPTS: usize = 10;
+/// The last time, writers wait meanwhile: little is left to copy by then, and whatever is missing was missing before.
+const ATTEMPTS: usize = 3;
 
 /// What one backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +124,10 @@ pub fn create(config: &Config, to: &Path) -> Result<Made, Error> {
     let backups = Objects::make(to)?;
     let mut attempt = 1;
     loop {
+        let writers_wait = (attempt == ATTEMPTS).then(|| hold(&database));
+        if let Some(Err(error)) = &writers_wait {
+            tracing::warn!(%error, "cannot have writers wait for the backup: a file deleted meanwhile may be missing in it");
+        }
         let (manifest, mut made) = collect(config, &database, &backups)?;
         if made.missing.is_empty() || attempt == ATTEMPTS {
             made.manifest = backups.publish(&manifest)?;
@@ -365,6 +370,13 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), Error> {
     })?;
     diesel::sql_query("VACUUM INTO $1").bind::<Text, _>(text).execute(&mut connection)?;
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| Error::file("flush", to, error))
+}
+
+/// Has all who write to the database wait until the connection is dropped; readers read on.
+fn hold(database: &Path) -> Result<SqliteConnection, Error> {
+    let mut connection = connect(database)?;
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    Ok(connection)
 }
 
 fn connect(database: &Path) -> Result<SqliteConnection, Error> {

@@ -105,7 +105,9 @@ impl Database {
         let sqlite = matches!(backend, Backend::Sqlite(_));
         let pool = Pool::builder()
             .max_size(size.max(2))
-            .min_idle(Some(1))
+            // Connections are made when they are asked for: one made in the background, which nobody waits for, may
+            // open its file after the store is dropped and its folder removed.
+            .min_idle(Some(0))
             .connection_timeout(if sqlite { POOL_TIMEOUTS.0 } else { POOL_TIMEOUTS.1 })
             // A file does not go away; a server does.
             .test_on_check_out(!sqlite)

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde_json::json;
 use workflow::FileType;
@@ -89,7 +88,6 @@ fn every_backup_of_a_folder_in_use_is_whole() {
                 while !stop.load(Ordering::Relaxed) {
                     let made = upload(&bench.store, owner);
                     upload(&bench.store, owner);
-                    std::thread::sleep(Duration::from_millis(20));
                     bench.store.delete_data_file(made).unwrap();
                 }
             });
