@@ -49,6 +49,12 @@ impl Service {
         Self(Self::command(binary, url, instance).spawn().unwrap())
     }
 
+    fn signal(&self, name: &str) {
+        let mut told = Command::new("sh");
+        told.args(["-c", "kill -\"$0\" \"$1\"", name, &self.0.id().to_string()]);
+        assert!(told.status().unwrap().success());
+    }
+
     /// As `kill -9`.
     fn kill(mut self) {
         self.0.kill().unwrap();
@@ -99,16 +105,23 @@ impl Stack {
         command.arg("pre-update").status().unwrap().code()
     }
 
-    /// Asks for a routing at a quarter of a degree, and waits until a worker is in the middle of it.
-    fn long_routing(&self) -> DataFileId {
-        let file = upload(&self.store, self.owner, &topography(0.25));
-        ask(&self.store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
-        wait("routing has reported progress", || {
-            let status = self.store.step(file, Step::Routing).unwrap();
-            assert_ne!(status.state, StepState::Done, "too quick to be caught in the middle");
-            (status.state == StepState::Running && status.fraction.is_some_and(|f| f > 0.0)).then_some(())
-        });
-        file
+    /// Asks for routings at a quarter of a degree until the worker is frozen in the middle of one.
+    fn frozen_in_a_routing(&self, worker: &Service) -> DataFileId {
+        loop {
+            let file = upload(&self.store, self.owner, &topography(0.25));
+            ask(&self.store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
+            let state = || self.store.step(file, Step::Routing).unwrap();
+            wait("routing has reported progress", || {
+                let status = state();
+                let at_work = status.state == StepState::Running && status.fraction.is_some_and(|f| f > 0.0);
+                (at_work || status.state == StepState::Done).then_some(())
+            });
+            worker.signal("STOP");
+            if state().state == StepState::Running {
+                return file;
+            }
+            worker.signal("CONT");
+        }
     }
 
     fn dispatcher(&self) -> Service {
@@ -128,7 +141,7 @@ fn d16_a_worker_killed_in_the_middle_of_routing() {
     let stack = Stack::on(server);
     let _dispatcher = stack.dispatcher();
     let worker = stack.worker();
-    let file = stack.long_routing();
+    let file = stack.frozen_in_a_routing(&worker);
     worker.kill();
     assert_eq!(stack.store.revisions(file).unwrap().len(), 1, "nothing half-made");
     assert_eq!(stack.store.step(file, Step::Routing).unwrap().state, StepState::Running);
@@ -154,10 +167,10 @@ fn a_worker_told_to_stop_in_the_middle_of_routing() {
     let _dispatcher = stack.dispatcher();
     let mut worker = stack.worker();
     assert_eq!(stack.advice(), Some(0));
-    let file = stack.long_routing();
+    let file = stack.frozen_in_a_routing(&worker);
     assert_eq!(stack.advice(), Some(75));
-    let told = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &worker.0.id().to_string()]).status();
-    assert!(told.unwrap().success());
+    worker.signal("TERM");
+    worker.signal("CONT");
     let ended = wait("the worker ends", || worker.0.try_wait().unwrap());
     assert_eq!(ended.code(), Some(0));
     assert_eq!(stack.store.step(file, Step::Routing).unwrap().state, StepState::Done);

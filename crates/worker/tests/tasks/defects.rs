@@ -68,10 +68,11 @@ async fn d3_a_task_that_kills_its_worker_is_given_up() {
 async fn d3_a_deleted_data_file_ends_its_tasks() {
     let platform = Platform::start(On::Embedded, 1).await;
     let (busy, deleted) = (platform.upload().await, platform.upload().await);
-    platform.ask(busy, Step::Regrid, "slow").await;
+    platform.ask(busy, Step::Regrid, "held").await;
     platform.becomes(busy, Step::Regrid, StepState::Running).await;
     platform.ask(deleted, Step::Regrid, "ok").await;
     platform.on_store(move |store| store.delete_data_file(deleted).unwrap()).await;
+    platform.release();
     platform.becomes(busy, Step::Regrid, StepState::Done).await;
     platform.settles().await;
     assert_eq!(platform.seen().len(), 1);

@@ -1,5 +1,6 @@
 //! A whole platform in the test process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use workflow::message::PYTHON_QUEUE;
 use workflow::{FileType, Message, Step};
 
 /// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a run was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Told {
     seen: Mutex<Vec<Seen>>,
+    /// Whether steps that are held may end.
+    released: AtomicBool,
 }
 
 impl Steps for Told {
@@ -53,6 +56,11 @@ impl Steps for Told {
                 for n in 0..1000 {
                     report.report("river lengths", f64::from(n) / 1000.0);
                     std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            Some("held") => {
+                while !self.released.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(10));
                 }
             }
             Some("busy") => {
@@ -224,22 +232,17 @@ impl Platform {
     /// Waits until nothing is under way: no run, no message anywhere.
     pub(crate) async fn settles(&self) {
         let since = std::time::Instant::now();
-        loop {
+        // RabbitMQ does not count what is in somebody's hands: one quiet look is not enough.
+        let mut quiet = 0;
+        while quiet < 4 {
             let activity = self.on_store(|store| store.activity().unwrap()).await;
             let mut waiting = activity.queued + activity.running + activity.outbox;
             for queue in [workflow::message::DISPATCHER_QUEUE, PYTHON_QUEUE] {
                 waiting += i64::try_from(self.context.bus.depth(queue).await.unwrap()).unwrap();
             }
-            if waiting == 0 {
-                // RabbitMQ does not count what is in somebody's hands.
-                tokio::time::sleep(Duration::from_millis(150)).await;
-                let again = self.on_store(|store| store.activity().unwrap()).await;
-                if again.queued + again.running + again.outbox == 0 {
-                    return;
-                }
-            }
+            quiet = if waiting == 0 { quiet + 1 } else { 0 };
             assert!(since.elapsed() < PATIENCE, "it does not come to rest: {activity:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -253,6 +256,11 @@ impl Platform {
             assert!(since.elapsed() < PATIENCE, "{found} dead letters, not {wanted}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Lets the steps end that are held.
+    pub(crate) fn release(&self) {
+        self.steps.released.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
