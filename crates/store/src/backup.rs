@@ -177,7 +177,8 @@ pub fn check(manifest: &Path) -> Result<Checked, Error> {
         symlink(&content, &path).map_err(|error| Error::file("link", &path, error))?;
     }
     objects.take(&manifest.database, &rehearsal.0.join(DATABASE_NAME))?;
-    let config = Config { instance: rehearsal.0.clone(), database_url: None, pool_size: 2 };
+    // One connection: a second would be made in the background, perhaps while the rehearsal is being removed.
+    let config = Config { instance: rehearsal.0.clone(), database_url: None, pool_size: 1 };
     let report = Store::open(&config)?.doctor(Doctor::Look)?;
     Ok(Checked { manifest, damaged, report })
 }

@@ -104,10 +104,10 @@ impl Database {
     pub(crate) fn open(backend: &Backend, size: u32) -> Result<Self, Error> {
         let sqlite = matches!(backend, Backend::Sqlite(_));
         let pool = Pool::builder()
-            .max_size(size.max(2))
-            // Connections are made when they are asked for: one made in the background, which nobody waits for, may
-            // open its file after the store is dropped and its folder removed.
-            .min_idle(Some(0))
+            .max_size(size.max(1))
+            // One is kept even when nothing is done for long: it tells others that the database is in use. Where there may
+            // be more, the next is made in the background as soon as one is taken.
+            .min_idle(Some(1))
             .connection_timeout(if sqlite { POOL_TIMEOUTS.0 } else { POOL_TIMEOUTS.1 })
             // A file does not go away; a server does.
             .test_on_check_out(!sqlite)
