@@ -112,7 +112,7 @@ async fn the_main_job_through_nginx_live() -> Result<()> {
                 }
                 anyhow::Ok(())
             };
-            let in_time = tokio::time::timeout(Duration::from_secs(5), listening).await;
+            let in_time = tokio::time::timeout(Duration::from_secs(15), listening).await;
             in_time.with_context(|| format!("{path}: no event through nginx"))??;
             ensure!(heard.starts_with("event: steps\ndata: "), "{path}: the event reads {heard}");
         }

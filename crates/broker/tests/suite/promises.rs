@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use broker::{Bus, Consumer, DEAD_LETTERS, Delivery, Error, Handler, Outcome};
@@ -22,7 +22,7 @@ pub(crate) trait Home: Send + Sync {
     async fn bus(&self) -> Arc<dyn Bus>;
 }
 
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) fn message(key: Key, n: i32) -> Message {
     let mut body = Map::new();
@@ -112,7 +112,8 @@ pub(crate) fn consume(
 
 pub(crate) async fn depth_becomes(bus: &Arc<dyn Bus>, queue: &str, wanted: u64) {
     let mut found = Err("never asked".to_owned());
-    for _ in 0..200 {
+    let since = Instant::now();
+    while since.elapsed() < SOON {
         found = bus.depth(queue).await.map_err(|error| error.to_string());
         if found == Ok(wanted) {
             return;
@@ -272,9 +273,17 @@ pub(crate) async fn d16_a_crash_gives_the_message_back(home: &dyn Home) {
 
 /// Takes its time, and knows how many it holds.
 struct Slow {
+    pause: Duration,
     now: AtomicUsize,
     most: AtomicUsize,
     seen: mpsc::UnboundedSender<i64>,
+}
+
+impl Slow {
+    fn new(pause: Duration) -> (Arc<Self>, mpsc::UnboundedReceiver<i64>) {
+        let (seen, heard) = mpsc::unbounded_channel();
+        (Arc::new(Self { pause, now: AtomicUsize::new(0), most: AtomicUsize::new(0), seen }), heard)
+    }
 }
 
 #[async_trait]
@@ -282,7 +291,7 @@ impl Handler for Slow {
     async fn handle(&self, delivery: Delivery) -> Outcome {
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(self.pause).await;
         self.now.fetch_sub(1, Ordering::SeqCst);
         let _ = self.seen.send(number(&delivery));
         Outcome::Ack
@@ -292,8 +301,7 @@ impl Handler for Slow {
 pub(crate) async fn prefetch_is_the_number_in_hand(home: &dyn Home) {
     let bus = home.bus().await;
     bus.publish(&(0..20).map(done).collect::<Vec<_>>()).await.expect("published");
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    let slow = Arc::new(Slow { now: AtomicUsize::new(0), most: AtomicUsize::new(0), seen: sender });
+    let (slow, mut seen) = Slow::new(Duration::from_millis(300));
     let (stop, task) = start(&bus, DISPATCHER_QUEUE, 5, slow.clone());
     for _ in 0..20 {
         timeout(SOON, seen.recv()).await.expect("in time").expect("handled");
@@ -307,8 +315,7 @@ pub(crate) async fn prefetch_is_the_number_in_hand(home: &dyn Home) {
 pub(crate) async fn stopping_finishes_what_is_in_hand(home: &dyn Home) {
     let bus = home.bus().await;
     bus.publish(&(0..10).map(done).collect::<Vec<_>>()).await.expect("published");
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    let slow = Arc::new(Slow { now: AtomicUsize::new(0), most: AtomicUsize::new(0), seen: sender });
+    let (slow, mut seen) = Slow::new(Duration::from_millis(300));
     let (stop, task) = start(&bus, DISPATCHER_QUEUE, 2, slow.clone());
     timeout(SOON, seen.recv()).await.expect("in time").expect("handled");
     stop.cancel();
@@ -327,11 +334,11 @@ pub(crate) async fn a_duplicate_joins_the_work_in_progress(home: &dyn Home) {
     let bus = home.bus().await;
     let sent = done(1);
     bus.publish(&[sent.clone(), sent]).await.expect("published");
-    let (sender, mut seen) = mpsc::unbounded_channel();
-    let slow = Arc::new(Slow { now: AtomicUsize::new(0), most: AtomicUsize::new(0), seen: sender });
+    // So long that both are in hand together.
+    let (slow, mut seen) = Slow::new(Duration::from_secs(2));
     let (stop, task) = start(&bus, DISPATCHER_QUEUE, 2, slow);
     timeout(SOON, seen.recv()).await.expect("in time").expect("handled");
-    assert!(timeout(Duration::from_millis(400), seen.recv()).await.is_err());
+    assert!(timeout(Duration::from_secs(3), seen.recv()).await.is_err());
     stop.cancel();
     timeout(SOON, task).await.expect("stops in time").expect("no panic");
     depth_becomes(&bus, DISPATCHER_QUEUE, 0).await;
@@ -351,7 +358,8 @@ pub(crate) async fn consumers_share_a_queue(home: &dyn Home) {
     };
     let one = consume(&bus, DISPATCHER_QUEUE, 4, count(&counts));
     let two = consume(&bus, DISPATCHER_QUEUE, 4, count(&counts));
-    for _ in 0..200 {
+    let since = Instant::now();
+    while since.elapsed() < SOON {
         if counts.lock().expect("unpoisoned").len() == 200 {
             break;
         }

@@ -16,7 +16,7 @@ use testkit::RabbitMq;
 use tokio::time::timeout;
 use workflow::message::{DISPATCHER_QUEUE, TOPOLOGY};
 
-use crate::promises::{Home, consume, depth_becomes, done, keep_all};
+use crate::promises::{Home, SOON, consume, depth_becomes, done, keep_all};
 
 struct Vhost {
     url: String,
@@ -114,8 +114,7 @@ async fn a_foreign_client_needs_no_properties() {
         )
         .await
         .expect("consumes");
-    let got =
-        timeout(Duration::from_secs(10), messages.next()).await.expect("in time").expect("one").expect("ok");
+    let got = timeout(SOON, messages.next()).await.expect("in time").expect("one").expect("ok");
     assert_eq!(got.data, br#"{"id":1,"n":3}"#);
     assert_eq!(*got.properties.delivery_mode(), Some(2));
 }
@@ -272,8 +271,7 @@ async fn d6_a_broker_that_comes_and_goes_loses_nothing() {
     on_server(RabbitMq::restart).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     enough.cancel();
-    let (confirmed, gap) =
-        timeout(Duration::from_secs(60), publisher).await.expect("in time").expect("no panic");
+    let (confirmed, gap) = timeout(SOON, publisher).await.expect("in time").expect("no panic");
     eprintln!("{} messages confirmed, longest gap {gap:?}", confirmed.len());
 
     let mut missing: std::collections::HashSet<_> = confirmed.into_iter().collect();
@@ -302,7 +300,7 @@ async fn d5_a_cut_connection_does_not_repeat_the_work() {
         let (bus, stop) = (Arc::clone(&bus), stop.clone());
         async move { bus.consume(DISPATCHER_QUEUE, consumer, stop).await }
     });
-    timeout(Duration::from_secs(20), started.recv()).await.expect("in time").expect("started");
+    timeout(SOON, started.recv()).await.expect("in time").expect("started");
     let again = tokio::task::spawn_blocking(move || {
         server.stop();
         server.restart();
@@ -317,7 +315,7 @@ async fn d5_a_cut_connection_does_not_repeat_the_work() {
     finish.send(()).expect("somebody works");
     depth_becomes(&bus, DISPATCHER_QUEUE, 0).await;
     stop.cancel();
-    timeout(Duration::from_secs(20), task).await.expect("stops in time").expect("no panic");
+    timeout(SOON, task).await.expect("stops in time").expect("no panic");
     assert!(started.recv().await.is_none(), "started again");
     depth_becomes(&bus, DISPATCHER_QUEUE, 0).await;
 }

@@ -156,7 +156,7 @@ async fn connections_are_bounded() {
     assert!(Tab::open(&server.address, &eve.cookie, &of_eve).await.is_err());
     assert_eq!(server.metric("climsim_open_editors"), 3.0);
     drop(first);
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if Tab::open(&server.address, &eve.cookie, &of_eve).await.is_ok() {
             return;
         }

@@ -81,6 +81,6 @@ on_both!(a_consumer_is_woken, |bench| {
     runtime.block_on(async {
         let wakeup = store.queue_wakeup("q");
         store.enqueue(vec![("q".to_owned(), message(1))]).unwrap();
-        tokio::time::timeout(Duration::from_secs(5), wakeup.notified()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), wakeup.notified()).await.unwrap();
     });
 });
