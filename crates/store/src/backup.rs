@@ -12,6 +12,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown, symlink};
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -19,9 +20,14 @@ use diesel::sql_types::{Integer, Nullable, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::doctor::ABANDONED;
 use crate::files::{self, STAGED_PREFIX};
 use crate::open::{BACKUPS, DATABASE_NAME, LOCK_NAME};
 use crate::{Config, Doctor, Error, Report, Store, clock, open, random};
+
+/// What is in the making in a backup folder, and the folder of a rehearsal, begin so.
+const FRESH_PREFIX: &str = ".new-";
+const REHEARSAL_PREFIX: &str = ".check-";
 
 /// The layout that this release writes and reads.
 const FORMAT: u32 = 1;
@@ -122,6 +128,7 @@ pub fn create(config: &Config, to: &Path) -> Result<Made, Error> {
         return Err(Error::Invalid { field: "backup folder", problem });
     }
     let backups = Objects::make(to)?;
+    backups.sweep()?;
     let mut attempt = 1;
     loop {
         let writers_wait = (attempt == ATTEMPTS).then(|| hold(&database));
@@ -491,6 +498,26 @@ impl Objects {
         Ok(Self(folder.to_owned()))
     }
 
+    /// Removes what backups and checks that were killed have left behind.
+    fn sweep(&self) -> Result<(), Error> {
+        for (folder, prefix) in [(self.0.clone(), REHEARSAL_PREFIX), (self.0.join("files"), FRESH_PREFIX)] {
+            for entry in fs::read_dir(&folder).map_err(|error| Error::file("list", &folder, error))? {
+                let entry = entry.map_err(|error| Error::file("list", &folder, error))?;
+                let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+                let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+                if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())
+                    && age.is_some_and(|age| age > ABANDONED)
+                {
+                    let path = entry.path();
+                    let removed =
+                        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                    removed.map_err(|error| Error::file("remove", path, error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, sha256: &str) -> Result<PathBuf, Error> {
         if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::Unreadable { what: "hash in a manifest", value: sha256.to_owned() });
@@ -500,7 +527,7 @@ impl Objects {
 
     /// A name in the folder that nobody else uses.
     fn temporary(&self) -> Result<PathBuf, Error> {
-        Ok(self.0.join("files").join(format!(".new-{}", random::file_stem()?)))
+        Ok(self.0.join("files").join(format!("{FRESH_PREFIX}{}", random::file_stem()?)))
     }
 
     /// Gives a flushed file its place; false when its content was there already.
@@ -619,7 +646,7 @@ struct Rehearsal(PathBuf);
 
 impl Rehearsal {
     fn make(objects: &Objects) -> Result<Self, Error> {
-        let folder = objects.0.join(format!(".check-{}", random::file_stem()?));
+        let folder = objects.0.join(format!("{REHEARSAL_PREFIX}{}", random::file_stem()?));
         DirBuilder::new()
             .mode(0o700)
             .create(&folder)

@@ -12,8 +12,8 @@ use diesel::prelude::*;
 /// A file younger than this may belong to a transaction under way.
 const SETTLING: Duration = Duration::from_secs(60 * 60);
 
-/// A staged file older than this belongs to a worker that is gone.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is in the making for longer than this belongs to a process that is gone.
+pub(crate) const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the doctor may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Backups: of a folder that is being written to, of the original's, checked, and put back without removing anything.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use workflow::FileType;
@@ -111,6 +112,27 @@ fn every_backup_of_a_folder_in_use_is_whole() {
         .filter(|name| name.starts_with('.'))
         .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn the_next_backup_removes_what_a_killed_one_left() {
+    let bench = Bench::sqlite();
+    one_upload(&bench.store);
+    let folder = tempfile::tempdir().unwrap();
+    let check = folder.path().join(".check-a");
+    let (old, young) = (folder.path().join("files/.new-old"), folder.path().join("files/.new-young"));
+    fs::create_dir_all(&check).unwrap();
+    fs::create_dir_all(folder.path().join("files")).unwrap();
+    for path in [&check.join("netcdf_editor.sqlite"), &old, &young] {
+        fs::write(path, "half").unwrap();
+    }
+    let days_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 60 * 60);
+    for path in [&check, &old] {
+        File::open(path).unwrap().set_modified(days_ago).unwrap();
+    }
+    backup::create(&bench.config, folder.path()).unwrap();
+    // The young one may belong to a backup under way.
+    assert_eq!([&check, &old, &young].map(|path| path.exists()), [false, false, true]);
 }
 
 #[test]
