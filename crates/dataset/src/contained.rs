@@ -91,8 +91,8 @@ pub(crate) enum Part {
 
 /// A finished conversion.
 pub(crate) struct Converted {
-    /// A CDF-5 file; with [`Part::Header`] without values.
-    pub(crate) file: tempfile::NamedTempFile,
+    /// A CDF-5 file without a name; with [`Part::Header`] without values.
+    pub(crate) file: std::fs::File,
     /// What was left out.
     pub(crate) notes: Vec<String>,
     /// Dimensions that are unlimited beside the one that CDF-5 has.
@@ -123,11 +123,10 @@ pub(crate) fn convert(path: &Path, name: &str, part: Part) -> Result<Converted, 
         .map_err(Error::io(name, "could not find the reader for"))?;
     let size = std::fs::metadata(path).map_err(Error::io(name, "could not examine"))?.len();
     let memory_bytes = size.saturating_mul(16).max(MEMORY_FLOOR_BYTES).min(limits.memory_bytes);
-    let output = tempfile::Builder::new()
-        .prefix("netcdf4-")
-        .suffix(".nc")
-        .tempfile()
-        .map_err(Error::io(name, "could not make room for converting"))?;
+    let unmade = || Error::io(name, "could not make room for converting");
+    // Without a name: however this process ends, nothing of it is left. The child has it as its standard input.
+    let output = tempfile::tempfile().map_err(unmade())?;
+    let for_child = output.try_clone().map_err(unmade())?;
     // The child has no folder of its own to resolve a relative path against: it is given absolute ones.
     let input = std::path::absolute(path).map_err(Error::io(name, "could not locate"))?;
     let mut command = Command::new(program);
@@ -139,7 +138,7 @@ pub(crate) fn convert(path: &Path, name: &str, part: Part) -> Result<Converted, 
             Part::All => "all",
         })
         .arg(input)
-        .arg(output.path())
+        .arg("/dev/stdin")
         .arg(memory_bytes.to_string())
         .arg(limits.cpu_seconds.to_string())
         .env_clear()
@@ -148,7 +147,7 @@ pub(crate) fn convert(path: &Path, name: &str, part: Part) -> Result<Converted, 
         // Whoever else has the file open does not matter to a reader of finished files.
         .env("HDF5_USE_FILE_LOCKING", "FALSE")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(for_child)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let (status, report) =

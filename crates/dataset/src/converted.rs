@@ -54,10 +54,10 @@ impl Lazy {
     }
 }
 
-/// Opens what the child wrote; without a name it goes when it is closed.
+/// Opens what the child wrote; it goes when it is closed.
 fn parsed(converted: &Converted, name: &str, check: DataCheck) -> Result<(FileSource, Classic), Error> {
     let failed = || Error::io(name, "could not read the converted");
-    let file = converted.file.reopen().map_err(failed())?;
+    let file = converted.file.try_clone().map_err(failed())?;
     let source = FileSource { size: file.metadata().map_err(failed())?.len(), file };
     let parsed = classic::parse(&source, name, check)?;
     Ok((source, parsed))

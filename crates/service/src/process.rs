@@ -72,6 +72,7 @@ where
             });
         }
         crate::log(&config);
+        use_scratch(&config);
         let stop = stop_on_signals()?;
         match serve(config, stop).await {
             Ok(()) | Err(Error::Stopped { .. }) => Ok(ExitCode::SUCCESS),
@@ -81,6 +82,14 @@ where
     // A step that outlived the grace period computes for nobody any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome.unwrap_or_else(|error| complain(name, &error))
+}
+
+/// Has the temporary files of this process, which have no names, lie in the instance folder: a container's own `/tmp` is small
+/// and in memory, and a converted NetCDF-4 file may be as large as anything that is stored.
+pub fn use_scratch(config: &Config) {
+    let folder = std::path::absolute(&config.instance).unwrap_or_else(|_| config.instance.clone());
+    // The first to say so decides: there is one instance to a process.
+    let _ = tempfile::env::override_temp_dir(&folder);
 }
 
 /// A token that SIGTERM and SIGINT cancel. A second signal ends the process at once.

@@ -14,6 +14,7 @@ use crate::arguments;
 pub(crate) fn run(arguments: &arguments::Serve) -> Result<()> {
     let config = configuration(arguments)?;
     service::log(&config);
+    service::process::use_scratch(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(serve(config));
     // A step that outlived the grace period is taken up again at the next start.

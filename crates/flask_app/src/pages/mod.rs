@@ -46,8 +46,12 @@ pub(crate) fn header(store: &Store, file: &DataFile, revision: &Revision) -> Res
     Ok(opened.header().clone())
 }
 
-/// A stored file that is no NetCDF: the owner's words for the file, a 422, never a 500.
+/// A stored file that is no NetCDF: the owner's words for the file, a 422, never a 500. Where there is no room to convert it,
+/// nothing is wrong with the file.
 pub(crate) fn unreadable(file: &DataFile, revision: &Revision, error: dataset::Error) -> Error {
+    if store::is_disk_full(&error) {
+        return Error::writing("converting a stored file", &error);
+    }
     let name = format!("{} ({}, revision {})", file.filename, revision.file_type.title(), revision.revision);
     let message = match &error {
         dataset::Error::Io { .. } => {
