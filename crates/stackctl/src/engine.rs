@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -13,8 +13,12 @@ use serde_json::{Value, json};
 
 use crate::{Error, Secret, http};
 
-/// For what ends when it is done: a helper's work, a log that is followed.
+/// For what ends when it is done: a log that is followed.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How often a helper is asked how it is, and for how long nobody may answer before that is given up.
+const PULSE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// An engine.
 #[derive(Debug, Clone)]
@@ -97,10 +101,12 @@ impl Engine {
     pub(crate) fn direct(builder: reqwest_tls::ClientBuilder, address: &str) -> Result<Self, Error> {
         let (client, base) = match address.strip_prefix("unix://") {
             Some(path) => {
-                let client = http::build(builder.unix_socket(PathBuf::from(path)))?;
+                let client = http::build(http::here_only(builder).unix_socket(PathBuf::from(path)))?;
                 (client, http::address("the engine", "http://localhost/")?)
             }
-            None => (http::build(builder)?, http::address("the engine (--engine)", address)?),
+            None => {
+                (http::build(http::here_only(builder))?, http::address("the engine (--engine)", address)?)
+            }
         };
         Ok(Self { client, base, token: None })
     }
@@ -174,6 +180,18 @@ impl Engine {
         http::send(&what, self.with(self.client.post(url)).timeout(patience)).await.map(drop)
     }
 
+    /// Whether one of these variables is set in a container.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub(crate) async fn has_variable(&self, container: &Container, names: &[&str]) -> Result<bool, Error> {
+        let found = self.get(&container.name, &format!("containers/{}/json", container.id)).await?;
+        let set = found["Config"]["Env"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        Ok(set
+            .filter_map(|line| line.split_once('='))
+            .any(|(name, value)| names.contains(&name) && !value.is_empty()))
+    }
+
     /// Whether there is a volume of this name.
     ///
     /// # Errors
@@ -233,10 +251,10 @@ impl Engine {
     }
 
     /// Runs a container of `like`'s image and volumes once, with `mount` as `/backups`, as the service's user, and
-    /// removes it; the volumes stay.
+    /// removes it; the volumes stay. One that is still at work when nobody answers any more is left to it.
     ///
     /// # Errors
-    /// The engine refuses.
+    /// The engine refuses, or does not answer for minutes.
     pub(crate) async fn run_once(
         &self,
         like: &Container,
@@ -261,19 +279,22 @@ impl Engine {
         let id = made["Id"].as_str().ok_or_else(|| Error::answer(&what, "the engine names no container"))?;
         let helper = Container { id: id.to_owned(), name: what.clone(), ..like.clone() };
         let ran = self.run_helper(&what, &helper).await;
-        // Without `v=1`: not even its unnamed volumes are removed.
-        let gone = self.with(self.client.delete(self.url(&format!("containers/{id}?force=1"))?));
-        http::send(&what, gone).await?;
-        ran
+        // Without `v=1`: not even its unnamed volumes are removed. Without `force=1`: not one that is still at work.
+        let gone = self.with(self.client.delete(self.url(&format!("containers/{id}"))?));
+        match (ran, http::send(&what, gone).await) {
+            (Ok(printed), gone) => gone.map(|_| printed),
+            (Err(error), Ok(_)) => Err(error),
+            (Err(error), Err(_)) => Err(Error::Refused(format!(
+                "{error}. The helper may still be at work: look at the container {}, and remove it when it has ended",
+                id.get(..12).unwrap_or(id)
+            ))),
+        }
     }
 
     async fn run_helper(&self, what: &str, helper: &Container) -> Result<Printed, Error> {
         self.post(what, &format!("containers/{}/start", helper.id), &json!({})).await?;
-        let wait = self.client.post(self.url(&format!("containers/{}/wait", helper.id))?);
-        let ended = http::send(what, self.with(wait.timeout(AS_LONG_AS_IT_TAKES))).await?;
-        let ended = http::json(what, ended).await?;
-        let mut printed =
-            Printed { status: ended["StatusCode"].as_i64().unwrap_or(-1), ..Default::default() };
+        let status = self.ended(what, helper).await?;
+        let mut printed = Printed { status, ..Default::default() };
         let mut pieces = self.logs(helper, "all", None, Follow::No).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
@@ -281,6 +302,27 @@ impl Engine {
             if piece.error { printed.err.push_str(&text) } else { printed.out.push_str(&text) }
         }
         Ok(printed)
+    }
+}
+
+impl Engine {
+    /// The exit status of a container, once it has ended. It is asked again and again: one answer that takes hours would be cut
+    /// off by whatever stands between.
+    async fn ended(&self, what: &str, container: &Container) -> Result<i64, Error> {
+        let mut heard = Instant::now();
+        let mut pause = PULSE / 20;
+        loop {
+            match self.get(what, &format!("containers/{}/json", container.id)).await {
+                Ok(found) if matches!(found["State"]["Status"].as_str(), Some("exited" | "dead")) => {
+                    return Ok(found["State"]["ExitCode"].as_i64().unwrap_or(-1));
+                }
+                Ok(_) => heard = Instant::now(),
+                Err(error) if heard.elapsed() > SILENCE => return Err(error),
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PULSE);
+        }
     }
 }
 

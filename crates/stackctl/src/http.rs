@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest_tls::redirect::Policy;
 use reqwest_tls::{Certificate, Client, ClientBuilder, RequestBuilder, Response, Url};
 use serde_json::Value;
 
@@ -40,6 +41,12 @@ pub(crate) fn client(ca: Option<&Path>) -> Result<ClientBuilder, Error> {
         }
     }
     Ok(builder)
+}
+
+/// Has a client follow nobody elsewhere: what goes to Portainer or to an engine, a token and the variables of a stack, is meant for
+/// the address that was named and for no other.
+pub(crate) fn here_only(builder: ClientBuilder) -> ClientBuilder {
+    builder.redirect(Policy::none())
 }
 
 /// Finishes a client.
@@ -107,6 +114,9 @@ pub(crate) async fn refusal(what: &str, response: Response) -> Error {
     let said = response.text().await.unwrap_or_default();
     let mut detail = reason(&said);
     let hint = match status {
+        300..=399 => {
+            "this address sends elsewhere, where no token is taken: name the address where it leads to"
+        }
         401 => "the credentials are missing or wrong",
         403 => "these credentials may not do that",
         429 => "too many requests: try again later",

@@ -53,7 +53,7 @@ impl Settings<'_> {
                     .to_owned(),
             ));
         };
-        Ok(Portainer::new(http::build(self.client()?)?, base, token))
+        Ok(Portainer::new(http::build(http::here_only(self.client()?))?, base, token))
     }
 
     /// The engine: through Portainer where one is named.

@@ -44,6 +44,12 @@ pub(crate) struct World {
     pub(crate) versions: BTreeMap<String, String>,
     /// What a helper container prints, and how it ends.
     pub(crate) helper: (String, i64),
+    /// How often the helper is asked for until it has ended; the time before the last, whatever stands between does not answer.
+    pub(crate) helper_works: usize,
+    /// The environment of every container.
+    pub(crate) environment: Vec<String>,
+    /// Where every question is sent on to, when it is.
+    pub(crate) elsewhere: Option<String>,
     /// Watchtower: what it answers.
     pub(crate) watchtower: (u16, String),
     /// Tags of the registry in pages.
@@ -146,6 +152,7 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/api/stacks/{id}", web::put().to(update))
         .route("/api/stacks/{id}/git/redeploy", web::put().to(git_redeploy))
         .route(&at("/containers/json"), web::get().to(containers))
+        .route(&at("/containers/{id}/json"), web::get().to(inspect))
         .route(&at("/images/{id:.*}/json"), web::get().to(image))
         .route(&at("/volumes/{name}"), web::get().to(volume))
         .route(&at("/containers/create"), web::post().to(create))
@@ -178,7 +185,10 @@ macro_rules! let_in {
     };
 }
 
-async fn environments(request: HttpRequest) -> HttpResponse {
+async fn environments(request: HttpRequest, world: Known) -> HttpResponse {
+    if let Some(elsewhere) = &locked(&world).elsewhere {
+        return HttpResponse::TemporaryRedirect().insert_header(("Location", elsewhere.as_str())).finish();
+    }
     let_in!(request);
     HttpResponse::Ok().json(json!([
         { "Id": 1, "Name": "prod", "Type": 1 },
@@ -269,6 +279,20 @@ async fn containers(request: HttpRequest, world: Known) -> HttpResponse {
     HttpResponse::Ok().json(listed)
 }
 
+async fn inspect(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
+    let_in!(request);
+    let mut world = locked(&world);
+    if id.as_str() != "helper" {
+        return HttpResponse::Ok().json(json!({ "Id": *id, "Config": { "Env": world.environment } }));
+    }
+    world.helper_works = world.helper_works.saturating_sub(1);
+    match world.helper_works {
+        0 => HttpResponse::Ok().json(json!({ "State": { "Status": "exited", "ExitCode": world.helper.1 } })),
+        1 => error(504, "Gateway Time-out", ""),
+        _ => HttpResponse::Ok().json(json!({ "State": { "Status": "running", "ExitCode": 0 } })),
+    }
+}
+
 async fn image(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
     let_in!(request);
     let world = locked(&world);
@@ -308,7 +332,6 @@ async fn act(request: HttpRequest, world: Known, way: Path<(String, String)>, bo
             let command = body["Cmd"].as_array().map(|words| words.len()).unwrap_or(0);
             return HttpResponse::Created().json(json!({ "Id": format!("{id}-{command}") }));
         }
-        "wait" => return HttpResponse::Ok().json(json!({ "StatusCode": world.helper.1 })),
         _ => {}
     }
     let query = request.query_string();

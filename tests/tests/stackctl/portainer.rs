@@ -227,6 +227,7 @@ async fn a_helper_beside_the_service_backs_the_volume_up_and_only_the_helper_goe
     let peers = Peers::start().await?;
     let tool = tool(&peers);
     peers.world().helper = ("/backups/20261125T000000Z.json: 12 files".to_owned(), 0);
+    peers.world().helper_works = 4;
     let said = tool.run("backup /srv/climsim --on-engine --keep 7").await?.well()?;
     ensure!(said.out == "/backups/20261125T000000Z.json: 12 files", "{said:?}");
     let changes = peers.changes();
@@ -241,12 +242,27 @@ async fn a_helper_beside_the_service_backs_the_volume_up_and_only_the_helper_goe
         "{made}"
     );
     let removed: Vec<&str> = changes.iter().filter(|it| it.0 == "DELETE").map(|it| it.1.as_str()).collect();
-    ensure!(removed == ["containers/helper?force=1"], "{changes:?}");
+    ensure!(removed == ["containers/helper?"], "{changes:?}");
 
     peers.world().helper = ("1 file is damaged".to_owned(), 1);
     let said = tool.run("restore climsim_backups --check --on-engine").await?;
     ensure!(said.status == 1 && said.out.contains("damaged"), "{said:?}");
     tool.run("backup backups/here --on-engine").await?.refused(2, &["neither an absolute path"])?;
+
+    // A file that the move to PostgreSQL left behind is no backup of it.
+    peers.changes();
+    peers.world().environment =
+        vec!["DATABASE_URL=".to_owned(), "DATABASE_URL_FILE=/run/secrets/url".to_owned()];
+    tool.run("backup climsim_backups --on-engine").await?.refused(1, &["PostgreSQL", "pg_dump"])?;
+    ensure!(peers.changes().is_empty(), "a refusal changed something");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_not_taken_elsewhere() -> Result<()> {
+    let (here, elsewhere) = (Peers::start().await?, Peers::start().await?);
+    here.world().elsewhere = Some(format!("{}/api/endpoints", elsewhere.address));
+    tool(&here).run("status").await?.refused(1, &["307", "sends elsewhere"])?;
     Ok(())
 }
 

@@ -149,6 +149,12 @@ fn manifest(from: &Path) -> Result<PathBuf, Error> {
 async fn beside(settings: &Settings<'_>, folder: &Path, command: &[&str]) -> Result<Answer, Error> {
     let engine = settings.engine().await?;
     let like = one(&engine, &settings.0.stack).await?;
+    if engine.has_variable(&like, &["DATABASE_URL", "DATABASE_URL_FILE"]).await? {
+        return Err(Error::Refused(format!(
+            "the stack '{}' keeps its data in PostgreSQL, which has tools of its own (pg_dump, pg_restore): see 'Back up, and restore' in the runbook",
+            settings.0.stack
+        )));
+    }
     let mount = folder.to_str().unwrap_or_default();
     let volume = !mount.is_empty() && mount.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     if !volume && !folder.is_absolute() {
