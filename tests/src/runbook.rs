@@ -36,7 +36,9 @@ impl Block {
             .replace("climsim_instance_storage", &stack.volume("instance_storage"))
             .replace("project=climsim", &format!("project={}", stack.project()))
             .replace("/srv/", &format!("{}/", folder.display()))
-            .replace("ceregecl/", &format!("{REGISTRY}/"));
+            .replace("ceregecl/", &format!("{REGISTRY}/"))
+            // There is no registry to pull them from.
+            .replace(" --pull always", "");
         let mut command = stack.engine().command("bash");
         command.args(["-euo", "pipefail", "-c", &script]);
         settle(&mut command);

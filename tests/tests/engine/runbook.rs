@@ -117,12 +117,13 @@ async fn the_tool(stack: &Deployment) -> Result<()> {
     let (well, said) = tool("logs message_dispatcher --tail 5")?;
     ensure!(well && !said.trim().is_empty(), "{said}");
 
-    let folder = tempfile::tempdir()?;
-    std::os::unix::fs::chown(folder.path(), Some(10001), Some(10001))?;
-    let (well, said) = tool(&format!("backup {} --on-engine", folder.path().display()))?;
+    // A volume that is not there yet.
+    let volume = format!("{}_backups", stack.project());
+    let (well, said) = tool(&format!("backup {volume} --on-engine"))?;
     ensure!(well && said.contains(".json"), "{said}");
-    let (well, said) = tool(&format!("restore {} --check --on-engine", folder.path().display()))?;
+    let (well, said) = tool(&format!("restore {volume} --check --on-engine"))?;
     ensure!(well && said.contains("this release can open the database"), "{said}");
+    stack.docker(&["volume", "rm", &volume])?;
 
     stack.compose(&["stop", "python_worker"])?;
     let (well, said) = tool("status")?;

@@ -200,6 +200,9 @@ fn images_are_made_when_what_they_are_made_of_has_changed() -> Result<()> {
     let stamp = written.lines().find_map(|line| line.strip_prefix("stamp=")).unwrap_or_default();
     ensure!(stamp.len() == 16 && stamp.ends_with('Z') && stamp.as_bytes()[8] == b'T', "{written}");
     ensure!(decide(&commits[2], "true")?.0, "by hand is by hand");
+    git(&["checkout", "-q", &commits[1]])?;
+    ensure!(!decide(&commits[3], "false")?.0, "an older commit is published as the latest");
+    ensure!(decide(&commits[3], "true")?.0, "an older commit is published by hand");
     ensure!(decide("", "false")?.0, "the first run makes images");
     ensure!(decide("0123456789012345678901234567890123456789", "false")?.0, "an unknown commit makes images");
     Ok(())
