@@ -29,6 +29,12 @@ pub enum Error {
         /// How long was waited.
         seconds: u64,
     },
+    /// The broker takes no messages: its disk or its memory is nearly used up.
+    #[error("the message broker at {peer} takes no messages: its disk or its memory is nearly full")]
+    Blocked {
+        /// Host and port.
+        peer: String,
+    },
     /// The conversation with the broker failed.
     #[error("the conversation with the message broker failed")]
     Amqp(#[from] lapin::Error),

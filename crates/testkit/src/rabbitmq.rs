@@ -32,6 +32,8 @@ while read -r word; do
     case $word in
         start) "$SERVER" >>"$HOME/server.log" 2>&1 </dev/null & server=$! ;;
         stop) down -TERM ;;
+        fill) "${SERVER%-server}ctl" set_vm_memory_high_watermark 0.0000001 >>"$HOME/server.log" 2>&1 </dev/null ;;
+        relieve) "${SERVER%-server}ctl" set_vm_memory_high_watermark 0.9 >>"$HOME/server.log" 2>&1 </dev/null ;;
         kill) kill -9 "$(cat "$RABBITMQ_PID_FILE")" 2>/dev/null; down -TERM ;;
     esac
     echo "$word"
@@ -110,6 +112,22 @@ impl RabbitMq {
     /// As [`RabbitMq::stop`].
     pub fn kill(&self) {
         self.node().tell("kill").expect("the node is killed");
+    }
+
+    /// Has the node find that its memory is used up: it takes no messages any more.
+    ///
+    /// # Panics
+    /// As [`RabbitMq::stop`].
+    pub fn fill(&self) {
+        self.node().tell("fill").expect("the node is told");
+    }
+
+    /// Ends what [`RabbitMq::fill`] began.
+    ///
+    /// # Panics
+    /// As [`RabbitMq::stop`].
+    pub fn relieve(&self) {
+        self.node().tell("relieve").expect("the node is told");
     }
 
     /// Starts the node again on its old port and data, and waits until it listens.

@@ -73,6 +73,11 @@ impl Link {
         Ok(channel.basic_consume(name, "".into(), options, FieldTable::default()).await?)
     }
 
+    /// Whether the broker has said that it takes nothing for now.
+    pub(crate) fn blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
     /// Returns when the connection is no longer of use.
     async fn ended(&self) {
         let mut events = std::pin::pin!(self.connection.events_listener());

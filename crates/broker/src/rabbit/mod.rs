@@ -36,8 +36,9 @@ use link::Link;
 /// How long a publisher waits for a connection before it is told that there is none.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the broker has to confirm. A broker that writes to a slow disk takes its time; a dead one is noticed by
-/// the heartbeat long before.
-const CONFIRM_PATIENCE: Duration = Duration::from_secs(60);
+/// the heartbeat before. With the wait for a connection it is less than a relay's lease of its messages (30 s): else
+/// another relay sends them meanwhile, too.
+const CONFIRM_PATIENCE: Duration = Duration::from_secs(25);
 /// A queue without bindings for one message that is never taken: it lies where the others lie, and goes when they do.
 const MEMORY: &str = "preprocessing_memory";
 
@@ -157,6 +158,12 @@ impl Inner {
         Error::Disconnected { peer: self.settings.peer(), reason: self.link.borrow().reason.clone() }
     }
 
+    /// The connection as [`Inner::link`] gives it, when the broker listens.
+    async fn open_link(&self) -> Result<Arc<Link>, Error> {
+        let link = self.link(CONNECTION_PATIENCE).await?;
+        if link.blocked() { Err(Error::Blocked { peer: self.settings.peer() }) } else { Ok(link) }
+    }
+
     /// The connection, as soon as there is one, within `patience`.
     async fn link(&self, patience: Duration) -> Result<Arc<Link>, Error> {
         if let Some(link) = self.link.borrow().usable() {
@@ -170,6 +177,12 @@ impl Inner {
             Err(_) => Err(self.disconnected()),
         }
     }
+}
+
+/// Has the broker's word within a bounded time: while the broker is blocked, not even what is sent leaves this process.
+async fn soon<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let outcome = tokio::time::timeout(CONFIRM_PATIENCE, work).await;
+    outcome.unwrap_or(Err(Error::Unconfirmed { seconds: CONFIRM_PATIENCE.as_secs() }))
 }
 
 /// One message on its way: sent, not yet confirmed.
@@ -194,23 +207,20 @@ async fn send(
 
 /// Waits for the broker's word on everything sent.
 async fn confirmed(pending: Vec<Pending>) -> Result<(), Error> {
-    let all = async {
-        for Pending { key, confirm } in pending {
-            match confirm.await? {
-                Confirmation::Ack(None) => {}
-                Confirmation::Ack(Some(_)) => return Err(Error::Unroutable { key }),
-                Confirmation::Nack(_) | Confirmation::NotRequested => return Err(Error::Refused { key }),
-            }
+    for Pending { key, confirm } in pending {
+        match confirm.await? {
+            Confirmation::Ack(None) => {}
+            Confirmation::Ack(Some(_)) => return Err(Error::Unroutable { key }),
+            Confirmation::Nack(_) | Confirmation::NotRequested => return Err(Error::Refused { key }),
         }
-        Ok(())
-    };
-    let outcome = tokio::time::timeout(CONFIRM_PATIENCE, all).await;
-    outcome.unwrap_or(Err(Error::Unconfirmed { seconds: CONFIRM_PATIENCE.as_secs() }))
+    }
+    Ok(())
 }
 
-/// After a failed exchange with the broker the connection is replaced; a refusal or a missing queue is no such failure.
+/// After a failed exchange with the broker the connection is replaced; a refusal or a missing queue is no such failure, and one
+/// that is blocked could not even be closed.
 fn judge(link: &Link, outcome: Result<(), Error>) -> Result<(), Error> {
-    if matches!(outcome, Err(Error::Amqp(_) | Error::Unconfirmed { .. })) {
+    if matches!(outcome, Err(Error::Amqp(_) | Error::Unconfirmed { .. })) && !link.blocked() {
         link.broken.cancel();
     }
     outcome
@@ -219,8 +229,8 @@ fn judge(link: &Link, outcome: Result<(), Error>) -> Result<(), Error> {
 #[async_trait]
 impl Bus for RabbitBus {
     async fn publish(&self, messages: &[Message]) -> Result<(), Error> {
-        let link = self.inner.link(CONNECTION_PATIENCE).await?;
-        let outcome = async {
+        let link = self.inner.open_link().await?;
+        let outcome = soon(async {
             let mut pending = Vec::with_capacity(messages.len());
             for message in messages {
                 let (body, properties) = (mapping::body(message), mapping::properties(message));
@@ -230,7 +240,7 @@ impl Bus for RabbitBus {
                 );
             }
             confirmed(pending).await
-        };
+        });
         judge(&link, outcome.await)
     }
 
@@ -247,35 +257,42 @@ impl Bus for RabbitBus {
     }
 
     async fn ready(&self) -> Result<(), Error> {
-        self.inner.link.borrow().usable().map(drop).ok_or_else(|| self.inner.disconnected())
+        let link = self.inner.link.borrow().usable().ok_or_else(|| self.inner.disconnected())?;
+        if link.blocked() { Err(Error::Blocked { peer: self.inner.settings.peer() }) } else { Ok(()) }
     }
 
     async fn depth(&self, queue: &str) -> Result<u64, Error> {
-        let link = self.inner.link(CONNECTION_PATIENCE).await?;
-        // A channel of its own: asking for a queue that is not there closes it.
-        let channel = link.connection.create_channel().await?;
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
-        Ok(u64::from(found.message_count()))
+        let link = self.inner.open_link().await?;
+        soon(async {
+            // A channel of its own: asking for a queue that is not there closes it.
+            let channel = link.connection.create_channel().await?;
+            let options = QueueDeclareOptions { passive: true, ..Default::default() };
+            let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
+            Ok(u64::from(found.message_count()))
+        })
+        .await
     }
 
     async fn remembers(&self) -> Result<bool, Error> {
-        let link = self.inner.link(CONNECTION_PATIENCE).await?;
-        let channel = link.connection.create_channel().await?;
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let found = channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
-        Ok(found.message_count() > 0)
+        let link = self.inner.open_link().await?;
+        soon(async {
+            let channel = link.connection.create_channel().await?;
+            let options = QueueDeclareOptions { durable: true, ..Default::default() };
+            let found = channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
+            Ok(found.message_count() > 0)
+        })
+        .await
     }
 
     async fn remember(&self) -> Result<(), Error> {
-        let link = self.inner.link(CONNECTION_PATIENCE).await?;
+        let link = self.inner.open_link().await?;
         let properties = BasicProperties::default().with_delivery_mode(2);
         let body =
             b"Nobody takes this message: that it is here tells that the broker has kept what it was given.";
-        let outcome = async {
+        let outcome = soon(async {
             let sent = send(&link.publisher, ("", MEMORY, MEMORY), body, properties, true).await?;
             confirmed(vec![sent]).await
-        };
+        });
         judge(&link, outcome.await)
     }
 }

@@ -282,6 +282,45 @@ async fn d6_a_broker_that_comes_and_goes_loses_nothing() {
     depth_becomes(&bus, DISPATCHER_QUEUE, 0).await;
 }
 
+/// A broker that takes nothing is said to be so, keeps nobody waiting for ever, and goes on when it has room again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_without_room_is_told_and_forgiven() {
+    let Some(server) = tokio::task::spawn_blocking(RabbitMq::start).await.expect("no panic") else { return };
+    if !server.is_private() {
+        return testkit::skipped("filling the broker", "it is not ours");
+    }
+    let server = Arc::new(server);
+    let on_server = async |work: fn(&RabbitMq)| {
+        let server = Arc::clone(&server);
+        tokio::task::spawn_blocking(move || work(&server)).await.expect("no panic");
+    };
+    let bus: Arc<dyn Bus> = Arc::new(RabbitBus::connect(Settings::parse(&server.url()).expect("an address")));
+    while bus.publish(&[done(1)]).await.is_err() {}
+
+    on_server(RabbitMq::fill).await;
+    // A connection learns it by its first message, which waits until there is room.
+    let waits = timeout(SOON, bus.publish(&[done(2)])).await.expect("in time").expect_err("no room");
+    assert!(matches!(waits, Error::Unconfirmed { .. }), "{waits}");
+    for told in [
+        bus.publish(&[done(3)]).await.expect_err("no room"),
+        bus.ready().await.expect_err("not ready"),
+        bus.depth(DISPATCHER_QUEUE).await.expect_err("no answer"),
+        bus.remembers().await.expect_err("no answer"),
+    ] {
+        assert!(matches!(told, Error::Blocked { .. }), "{told}");
+    }
+
+    on_server(RabbitMq::relieve).await;
+    let since = Instant::now();
+    while bus.ready().await.is_err() {
+        assert!(since.elapsed() < SOON, "it is not forgiven");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bus.publish(&[done(4)]).await.expect("there is room");
+    // The second waited on the connection all the time.
+    depth_becomes(&bus, DISPATCHER_QUEUE, 3).await;
+}
+
 /// D5: the connection is cut while a handler works; the redelivered message joins the work in progress.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d5_a_cut_connection_does_not_repeat_the_work() {
