@@ -33,7 +33,7 @@ const REHEARSAL_PREFIX: &str = ".check-";
 const FORMAT: u32 = 1;
 
 /// How often a backup begins anew because a file went (its data file was deleted) between the database's copy and its own.
-/// The last time, writers wait meanwhile: little is left to copy by then, and whatever is missing was missing before.
+/// The last time, writers wait meanwhile: little is left to copy by then.
 const ATTEMPTS: usize = 3;
 
 /// What one backup holds.
@@ -130,16 +130,24 @@ pub fn create(config: &Config, to: &Path) -> Result<Made, Error> {
     let backups = Objects::make(to)?;
     backups.sweep()?;
     let mut attempt = 1;
+    let mut seen = Seen::default();
     loop {
         let writers_wait = (attempt == ATTEMPTS).then(|| hold(&database));
         if let Some(Err(error)) = &writers_wait {
             tracing::warn!(%error, "cannot have writers wait for the backup: a file deleted meanwhile may be missing in it");
         }
-        let (manifest, mut made) = collect(config, &database, &backups)?;
-        if made.missing.is_empty() || attempt == ATTEMPTS {
+        let (manifest, mut made, copy) = collect(config, &database, &backups, &mut seen)?;
+        // What a deletion has taken is not named by the next copy of the database: what is missing again is lost.
+        let known = made.missing.iter().all(|name| seen.missing.contains(name));
+        if known || attempt == ATTEMPTS {
+            if backups.adopt(&copy, &manifest.database)? {
+                made.new_bytes += manifest.database.bytes;
+            }
             made.manifest = backups.publish(&manifest)?;
             return Ok(made);
         }
+        fs::remove_file(&copy).map_err(|error| Error::file("remove", &copy, error))?;
+        seen.missing = made.missing;
         attempt += 1;
     }
 }
@@ -312,8 +320,23 @@ struct Found {
     found: i32,
 }
 
-/// One attempt: the database, then what it names, then whatever else lies in the folder.
-fn collect(config: &Config, database: &Path, objects: &Objects) -> Result<(Manifest, Made), Error> {
+/// What earlier attempts at a backup have found.
+#[derive(Default)]
+struct Seen {
+    /// Files that the database named and that were not there.
+    missing: Vec<String>,
+    /// The hashes of the named files that were copied: stored files never change.
+    copied: BTreeMap<String, String>,
+}
+
+/// One attempt: the database, then what it names, then whatever else lies in the folder. Gives also where the copy of the
+/// database is, which has no place yet.
+fn collect(
+    config: &Config,
+    database: &Path,
+    objects: &Objects,
+    seen: &mut Seen,
+) -> Result<(Manifest, Made, PathBuf), Error> {
     let instance = &config.instance;
     let copy = objects.temporary()?;
     copy_database(database, &copy)?;
@@ -330,9 +353,6 @@ fn collect(config: &Config, database: &Path, objects: &Objects) -> Result<(Manif
         File::open(&copy).and_then(files::digest).map_err(|error| Error::file("read", &copy, error))?;
     let entry = Entry { name: DATABASE_NAME.to_owned(), sha256, bytes: u64::try_from(bytes).unwrap_or(0) };
     made.bytes += entry.bytes;
-    if objects.adopt(&copy, &entry)? {
-        made.new_bytes += entry.bytes;
-    }
     let mut manifest = Manifest {
         format: FORMAT,
         created: clock::stamp(),
@@ -346,8 +366,12 @@ fn collect(config: &Config, database: &Path, objects: &Objects) -> Result<(Manif
     let required: BTreeSet<String> = named.keys().cloned().collect();
     names.extend(named);
     for (name, stored) in names {
-        match objects.copy(instance, &name, stored.as_deref()) {
+        let known = stored.as_ref().or(seen.copied.get(&name));
+        match objects.copy(instance, &name, known.map(String::as_str)) {
             Ok((entry, new)) => {
+                if required.contains(&name) {
+                    seen.copied.insert(name.clone(), entry.sha256.clone());
+                }
                 if stored.is_some_and(|stored| stored != entry.sha256) {
                     made.changed.push(name);
                 }
@@ -366,7 +390,7 @@ fn collect(config: &Config, database: &Path, objects: &Objects) -> Result<(Manif
             Err(error) => return Err(error),
         }
     }
-    Ok((manifest, made))
+    Ok((manifest, made, copy))
 }
 
 /// A consistent copy of a database, whatever its schema is, without changing anything about it.
