@@ -111,10 +111,14 @@ impl Store {
             return Ok(None);
         };
         if expires - now < (SESSION_DAYS - 1) * DAY_MS {
-            self.write(|conn| {
+            let renewed = self.write(|conn| {
                 let expires = sessions::expires_ms.eq(now + SESSION_DAYS * DAY_MS);
                 Ok(diesel::update(sessions::table.find(&id)).set(expires).execute(conn)?)
-            })?;
+            });
+            // It is valid all the same: on a full disk, say, pages can still be read.
+            if let Err(error) = renewed {
+                tracing::debug!(%error, "a session could not be renewed");
+            }
         }
         Ok(Some(Session {
             id: SessionId(id),
@@ -200,11 +204,15 @@ impl Store {
         // To the hour: a script that polls must not become a writer.
         let hour = clock::seconds().get(..13).map(|hour| format!("{hour}:00:00"));
         if last_used != hour {
-            self.write(|conn| {
+            let noted = self.write(|conn| {
                 Ok(diesel::update(api_tokens::table.find(id))
                     .set(api_tokens::last_used_at.eq(hour))
                     .execute(conn)?)
-            })?;
+            });
+            // As for sessions.
+            if let Err(error) = noted {
+                tracing::debug!(%error, "the use of a token could not be noted");
+            }
         }
         Ok(Some(User::from((user, name))))
     }
