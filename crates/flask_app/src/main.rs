@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use service::process::UpdateAdvice;
-use service::{Context, Error, relay};
+use service::{Context, Error, housekeeping, relay};
 
 const NAME: &str = "flask_app";
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
             let context = Context::open(config, NAME, &stop).await?;
             context.answer_health(NAME, &stop);
             tokio::spawn(relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
+            tokio::spawn(housekeeping::run(context.store.clone(), stop.clone()));
             let own = flask_app::Context::of(&context);
             let served = async { flask_app::run(own?, stop).await }.await;
             served.map_err(|error| Error::Other(format!("{error:#}")))

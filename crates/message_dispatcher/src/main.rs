@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         async |config, stop| {
             let bus = service::broker_only(&config, NAME)?;
             if let Some(listen) = config.health.clone() {
-                tokio::spawn(Health::of_bus(NAME, bus.clone(), stop.clone()).serve(listen));
+                Health::of_bus(NAME, bus.clone(), stop.clone()).answer(listen);
             }
             message_dispatcher::run(bus, stop).await;
             Ok::<(), Error>(())

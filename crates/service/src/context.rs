@@ -61,7 +61,7 @@ impl Context {
     /// Answers health checks beside the service, where the configuration says, until `stop`.
     pub fn answer_health(&self, name: &'static str, stop: &CancellationToken) {
         if let Some(listen) = self.config.health.clone() {
-            tokio::spawn(Health::of(name, self, stop.clone()).serve(listen));
+            Health::of(name, self, stop.clone()).answer(listen);
         }
     }
 }
@@ -105,7 +105,7 @@ async fn open_store(
 struct Waiting {
     told: Option<Instant>,
     stop: DropGuard,
-    health: Option<JoinHandle<Result<(), Error>>>,
+    health: Option<JoinHandle<()>>,
 }
 
 impl Waiting {
@@ -113,7 +113,7 @@ impl Waiting {
         let stop = CancellationToken::new();
         let health = config.health.clone().zip(bus).map(|(listen, bus)| {
             let health = Health::of_bus(name, Arc::clone(bus), stop.clone());
-            tokio::spawn(health.without_database().serve(listen))
+            health.without_database().answer(listen)
         });
         Self { told: None, stop: stop.drop_guard(), health }
     }

@@ -9,6 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use broker::{Bus, DEAD_LETTERS};
 use serde_json::{Map, Value, json};
 use store::Store;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workflow::message::TOPOLOGY;
 
@@ -69,11 +70,18 @@ impl Health {
             .route("/version", web::get().to(version));
     }
 
-    /// Serves the four routes on a port of their own until the service stops.
-    ///
-    /// # Errors
-    /// The port is taken.
-    pub async fn serve(self, listen: Listen) -> Result<(), Error> {
+    /// Serves the four routes on a port of their own, beside the service, until it stops. A port that is taken stands in the log:
+    /// whoever asks there hears somebody else.
+    pub fn answer(self, listen: Listen) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            if let Err(error) = self.serve(listen).await {
+                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::error!(%error, reason, "health checks are not answered");
+            }
+        })
+    }
+
+    async fn serve(self, listen: Listen) -> Result<(), Error> {
         let address = format!("{}:{}", listen.host, listen.port);
         let stop = self.stop.clone();
         let server = HttpServer::new(move || App::new().configure(|routes| self.configure(routes)))

@@ -1,5 +1,5 @@
-//! What every service shares: configuration, logs, metrics, health, graceful stop, and the relay that carries the
-//! outbox to the bus.
+//! What every service shares: configuration, logs, metrics, health, graceful stop, the relay that carries the outbox to
+//! the bus, and housekeeping.
 //!
 //! A service starts without its peers, says so at `/readyz`, and waits for them for ever. Nothing here knows what a
 //! step is.
@@ -8,6 +8,7 @@ pub mod config;
 mod context;
 mod error;
 mod health;
+pub mod housekeeping;
 mod logging;
 mod metrics;
 pub mod process;

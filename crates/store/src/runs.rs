@@ -1,5 +1,7 @@
 //! Runs of steps: claimed by a worker, then finished or failed, each once to effect.
 
+use std::time::{Duration, Instant};
+
 use diesel::dsl::min;
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
@@ -16,6 +18,10 @@ use crate::{
     DataFileId, Error, Finding, Revision, RevisionId, RunId, Staged, Store, UserId, clock, json as json_text,
     outbox,
 };
+
+/// For how long results wait for a database that is away, and how often they are offered.
+const FINISH_PATIENCE: Duration = Duration::from_secs(120);
+const FINISH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker is to do with a task message.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,7 +165,7 @@ impl Store {
             .zip(&stored)
             .map(|((file_type, info), file)| NewRevision { file_type: *file_type, info, file })
             .collect();
-        let result = self.write(|conn| {
+        let result = self.patiently(|conn| {
             if !holds(conn, run)? {
                 return Ok(Finished::Discarded);
             }
@@ -173,6 +179,20 @@ impl Store {
             Finished::Discarded => self.discard_files(&stored),
         }
         Ok(finished)
+    }
+
+    /// As [`Store::write`], again and again while the database is away: what took hours to compute is worth the wait.
+    fn patiently<T>(&self, work: impl Fn(&mut AnyConnection) -> Result<T, Error>) -> Result<T, Error> {
+        let since = Instant::now();
+        loop {
+            match self.write(&work) {
+                Err(Error::Busy(error)) if since.elapsed() < FINISH_PATIENCE => {
+                    tracing::warn!(%error, "the database cannot take the results of a step; trying again");
+                    std::thread::sleep(FINISH_PAUSE);
+                }
+                written => return written,
+            }
+        }
     }
 
     /// Ends a run as failed, with a reason that a modeller understands, and tells the bus (`.failed`).

@@ -32,6 +32,7 @@ async fn serve(config: Config) -> Result<()> {
     };
 
     let relay = tokio::spawn(service::relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
+    tokio::spawn(service::housekeeping::run(context.store.clone(), stop.clone()));
     let dispatcher = tokio::spawn(message_dispatcher::run(context.bus.clone(), stop.clone()));
     let numerics = tokio::spawn({
         let (context, stop) = (context.clone(), stop.clone());

@@ -136,3 +136,21 @@ on_both!(the_doctor_sees_what_does_not_fit, |bench| {
     store.doctor(Doctor::Sweep).unwrap();
     assert!(young.exists() && foreign.exists() && !old.exists());
 });
+
+on_both!(only_what_was_in_the_making_is_tidied_away, |bench| {
+    let store = &bench.store;
+    one_upload(store);
+    let instance = &bench.config.instance;
+    let (killed, at_work) = (instance.join(".staged-killed.nc"), instance.join(".staged-at-work.nc"));
+    let stored = instance.join("abcdefg_.nc");
+    for path in [&killed, &at_work, &stored] {
+        std::fs::write(path, "x").unwrap();
+    }
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+    for path in [&killed, &stored] {
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(yesterday).unwrap();
+    }
+    assert_eq!(store.tidy().unwrap(), 1);
+    assert!(!killed.exists() && at_work.exists() && stored.exists());
+    assert_eq!(store.tidy().unwrap(), 0);
+});
