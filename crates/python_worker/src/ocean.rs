@@ -41,9 +41,9 @@ fn generated(job: &Job<'_>) -> Result<Ocean, StepError> {
     let asset = if there {
         None
     } else {
-        let staged = job.store.stage(FileType::Coords.extension())?;
+        let staged = job.stage(FileType::Coords)?;
         std::fs::write(staged.path(), &built_in.bytes)
-            .map_err(|error| StepError::Failed(format!("the ocean grid cannot be written: {error}")))?;
+            .map_err(|error| StepError::not_written("the ocean grid", &error))?;
         let mut info = Map::new();
         info.insert("grid".into(), json!("generated: tripolar, 182 x 149, 2 degrees"));
         Some(Output { file_type: FileType::Coords, staged, info })
