@@ -1,11 +1,12 @@
 //! What the stack meets from outside, and a disk that is full: clear words, and recovery without hands.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use end_to_end::deployment::until;
 use end_to_end::editor::connect;
-use end_to_end::{Deployment, Visitor, planet};
+use end_to_end::{Deployment, Visitor, planet, planet_file, regridded};
 use testkit::tell;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -89,6 +90,41 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
             visitor.routed_once(workflow).await?;
             drop((idle, sockets));
             quick(&visitor, "after they have gone").await
+        })
+        .await
+}
+
+/// A compressed file that unpacks to more than a container's `/tmp`, and a download of it that is taken slowly.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_larger_than_tmp_comes_and_goes() -> Result<()> {
+    let Some(mut stack) = Deployment::new("large", "latest").await? else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let compressed = folder.path().join("compressed.nc");
+    tokio::task::block_in_place(|| -> Result<()> {
+        let fine = regridded(&planet_file(folder.path(), "raw.nc")?, 0.08, "fine.nc")?;
+        let copied =
+            Command::new("nccopy").args(["-k", "nc4", "-d", "1"]).args([&fine, &compressed]).status();
+        ensure!(copied.context("starting nccopy")?.success(), "nccopy fails");
+        Ok(())
+    })?;
+    stack
+        .run(async |stack| {
+            stack.up()?;
+            stack.until_ready().await?;
+            let visitor = Visitor::register(&stack.address(), "lonsdale").await?;
+            let workflow = visitor.upload(&std::fs::read(&compressed)?).await?;
+            let mut download = visitor.get(&format!("/api/v1/data-files/{workflow}/latest/raw")).await?;
+            let begun = Instant::now();
+            let mut taken = 0;
+            while let Some(piece) = download.chunk().await.context("the download is cut off")? {
+                taken += piece.len();
+                // 30 MB in a second.
+                let due = Duration::from_secs_f64(taken as f64 / 30e6);
+                tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
+            }
+            ensure!(taken > 80_000_000, "{taken} bytes came");
+            tell(&format!("{taken} bytes were taken in {:.1} s", begun.elapsed().as_secs_f64()));
+            Ok(())
         })
         .await
 }
