@@ -34,8 +34,10 @@ pub(crate) struct Situation {
     pub(crate) has_sub_basins: bool,
     /// The numbers of the stored ocean grids.
     pub(crate) ocean_grids: Vec<i32>,
-    /// An uploaded ocean grid is stored, or one comes with this form.
+    /// An uploaded ocean grid is stored.
     pub(crate) has_own_grid: bool,
+    /// An ocean grid comes with this form.
+    pub(crate) grid_sent: bool,
 }
 
 /// The body of the message that asks for `step`.
@@ -112,7 +114,7 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     }
     need_coordinates(fields, situation);
     let grid = fields.choice("orcafile", OceanGrid::Default);
-    if grid == OceanGrid::Custom && !situation.has_own_grid {
+    if grid == OceanGrid::Custom && !situation.has_own_grid && !situation.grid_sent {
         fields.error("file", "Choose the file with your ocean grid, or take the built-in grid.");
     }
     let release = fields.choice("release", Release::default());
@@ -208,6 +210,8 @@ fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if let Some(grid) = given(fields, "ocean_grid").filter(|grid| grid != "bathymetry") {
         let stored = grid.parse().is_ok_and(|number: i32| situation.ocean_grids.contains(&number));
         match grid.as_str() {
+            // It has no number before it is stored.
+            "upload" if situation.grid_sent => {}
             "upload" => fields.error("file", "Choose the file with the coordinates of the ocean grid."),
             "generated" => keep("ocean_grid", grid, String::new()),
             _ if stored => keep("ocean_grid", grid, String::new()),

@@ -429,6 +429,27 @@ async fn d30_the_built_in_grid_can_be_chosen_again_after_a_custom_one() {
 }
 
 #[actix_web::test]
+async fn d30_a_grid_that_is_sent_is_taken_whatever_else_the_form_says() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let path = format!("/{id}/routing");
+    let send = async |variable| {
+        let fields = [("topo_var", variable), ("orcafile", "default")];
+        ada.post_file(&path, &fields, Some(("grid.nc", bathymetry()))).await
+    };
+    // The browser lets go of the file when the form comes back: the choice stays, and the page asks for the file again.
+    let refused = send("nothing").await.is(422).text();
+    assert!(refused.contains("value=\"custom\" checked") && refused.contains("choose it again"), "{refused}");
+    assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_none());
+    let again = ada.post_file(&path, &[("topo_var", "topo"), ("orcafile", "custom")], None).await.is(422);
+    assert!(again.text().contains("Choose the file with your ocean grid"), "{}", again.text());
+    send("topo").await.is(303);
+    assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_some());
+    assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["orcafile"], "custom");
+}
+
+#[actix_web::test]
 async fn d31_two_clicks_on_one_form_are_one_run() {
     let server = Server::start();
     let ada = server.user("ada").await;
