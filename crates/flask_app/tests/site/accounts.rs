@@ -1,5 +1,7 @@
 //! Accounts.
 
+use futures_util::future::join_all;
+
 use crate::harness::Server;
 
 #[actix_web::test]
@@ -92,6 +94,30 @@ async fn d20_guessing_passwords_is_slowed_and_names_are_not_told_apart() {
     let blocked =
         visitor.post("/auth/login", &[("username", "ada"), ("password", "correct horse")]).await.is(429);
     assert!(blocked.headers.contains_key("retry-after"));
+}
+
+#[actix_web::test]
+async fn d20_guesses_that_come_at_once_are_no_more_than_guesses_in_a_row() {
+    let server = Server::start();
+    server.user("ada").await;
+    let visitor = server.visitor();
+    let token = visitor.token().await;
+    let guess = [("csrf_token", token.as_str()), ("username", "ada"), ("password", "wrong")];
+    let answers = join_all((0..40).map(|_| visitor.post_bare("/auth/login", &guess))).await;
+    let tried = answers.iter().filter(|answer| answer.status.as_u16() == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status.as_u16() == 429).count();
+    // Two are looked at at a time: the second may begin before the first has failed.
+    assert!((10..=11).contains(&tried), "{tried} guesses");
+    assert_eq!(tried + refused, 40);
+}
+
+#[actix_web::test]
+async fn d20_a_name_that_nobody_can_have_is_not_looked_up() {
+    let server = Server::start();
+    let long = "a".repeat(300);
+    let page = server.visitor().post("/auth/login", &[("username", &long), ("password", "wrong")]).await;
+    let page = page.is(422).text();
+    assert!(page.contains("at most 64 characters") && !page.contains(&long), "{page}");
 }
 
 #[actix_web::test]
