@@ -18,7 +18,7 @@ use workflow::{FileType, Step};
 
 use super::{file_view, header, request_id, steps, unreadable};
 use crate::Shared;
-use crate::forms::{self, Situation};
+use crate::forms::{self, MOST_ROWS, Situation};
 
 /// The types that may hold an ocean grid.
 const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
@@ -420,7 +420,7 @@ pub(crate) async fn pft(
     finish(&request, &owned, Step::Pft, result, &form.fields, again).await
 }
 
-/// The rows as typed, right or wrong, to show them again.
+/// The rows as typed, right or wrong, to show them again: as many as a table may have.
 fn typed_rows(fields: &mut Fields) -> Vec<Value> {
     const SHARES: [&str; 13] =
         ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13"];
@@ -428,13 +428,13 @@ fn typed_rows(fields: &mut Fields) -> Vec<Value> {
     let latitudes = fields.all("lat");
     if latitudes.is_empty() {
         let json = fields.optional("data").unwrap_or_default();
-        return Table::from_json(&json)
-            .map(|table| rows_of(&table))
-            .unwrap_or_else(|_| rows_of(&Table::default()));
+        let table = Table::from_json(&json).ok().filter(|table| table.bands().len() <= MOST_ROWS);
+        return rows_of(&table.unwrap_or_default());
     }
     let cell = |column: &Vec<String>, row: usize| column.get(row).cloned().unwrap_or_default();
     latitudes
         .into_iter()
+        .take(MOST_ROWS)
         .enumerate()
         .map(|(row, lat)| {
             json!({ "lat": lat, "shares": shares.iter().map(|column| cell(column, row)).collect::<Vec<_>>() })
