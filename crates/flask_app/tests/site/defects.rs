@@ -1,8 +1,11 @@
 //! The defects of the original that the pages had: none of them here.
 
+use reqwest::Method;
+use serde_json::json;
 use store::{DataFileId, StepState};
 use workflow::{FileType, Step};
 
+use crate::api::Script;
 use crate::harness::{Server, bathymetry, event, topography};
 
 const REGRID: [(&str, &str); 4] =
@@ -299,6 +302,32 @@ async fn d22_names_and_values_from_files_are_text_never_markup() {
     let html = ada.get(&format!("/{id}/routing")).await.text();
     assert!(html.contains("topo var&quot; onfocus=alert(1) &lt;b&gt;"), "{html}");
     assert!(ada.get("/").await.text().contains("&lt;script&gt;x"));
+}
+
+#[actix_web::test]
+async fn d24_copies_count_and_nobody_fills_another_account() {
+    let server = Server::with(|settings| settings.data_files_limit = 2);
+    let (ada, eve) = (server.user("ada").await, server.user("eve").await);
+    let id = ada.upload("topo.nc").await;
+    let own = eve.upload("own.nc").await;
+    ada.post(&format!("/{id}/duplicate"), &[]).await.is(303);
+    let full = ada.post(&format!("/{id}/duplicate"), &[]).await.is(409).text();
+    assert!(
+        full.contains("You have 2 workflows, the most that this server keeps: delete one first."),
+        "{full}"
+    );
+    let refused = eve.post(&format!("/{own}/send"), &[("Username", "ada")]).await.is(422).text();
+    assert!(
+        refused.contains("ada cannot take more workflows") && !refused.contains("2 workflows"),
+        "{refused}"
+    );
+    let copy = format!("/data-files/{id}/duplicate");
+    Script::new(&server, "ada").send(Method::POST, &copy, None).await.is(409);
+    let (send, to) = (format!("/data-files/{own}/send"), json!({ "username": "ada" }));
+    let refused = Script::new(&server, "eve").send(Method::POST, &send, Some(to)).await.is(422).json();
+    assert_eq!(refused["errors"][0]["field"], "Username");
+    let owner = server.store.user_by_name("ada").unwrap().unwrap().id;
+    assert_eq!(server.store.data_files(owner).unwrap().len(), 2);
 }
 
 #[actix_web::test]
