@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::Server;
+use crate::harness::{Answer, Server};
 
 #[actix_web::test]
 async fn registering_and_logging_in_leads_to_the_page_that_was_wanted() {
@@ -38,8 +38,7 @@ async fn with_auth_logged_in_only_users_make_accounts() {
     let visitor = server.visitor();
     visitor.get("/auth/register").await.redirects_to("/auth/login?next=%2Fauth%2Fregister");
     let eve = [("username", "eve"), ("password", "correct horse")];
-    let refused = visitor.post("/auth/register", &eve).await;
-    assert!(refused.location().starts_with("/auth/login?next="), "{}", refused.location());
+    visitor.post("/auth/register", &eve).await.redirects_to("/auth/login");
     visitor
         .post("/auth/login", &[("username", "admin"), ("password", "correct horse")])
         .await
@@ -133,6 +132,18 @@ async fn d23_passwords_are_changed_by_who_knows_the_old_one_and_never_by_registe
     let again = server.visitor();
     again.post("/auth/login", &[("username", "id"), ("password", "correct horse")]).await.is(401);
     again.post("/auth/login", &[("username", "id"), ("password", "another one")]).await.redirects_to("/");
+}
+
+#[actix_web::test]
+async fn a_form_that_was_sent_after_the_session_had_ended_leads_back_to_its_page() {
+    let server = Server::start();
+    let visitor = server.visitor();
+    for (page, way) in [("/3/steps", "/auth/login?next=%2F3%2Fsteps"), ("/", "/auth/login")] {
+        let request = visitor.client.post(format!("{}/3/duplicate", server.base));
+        let request = request.header("referer", format!("{}{page}", server.base));
+        Answer::of(request.send().await.unwrap()).await.redirects_to(way);
+    }
+    visitor.post("/3/duplicate", &[]).await.redirects_to("/auth/login");
 }
 
 #[actix_web::test]
