@@ -16,6 +16,8 @@ use workflow::Step;
 const FINEST_STEP_DEGREES: f64 = 0.05;
 /// The coarsest.
 const COARSEST_STEP_DEGREES: f64 = 90.0;
+/// The most rows of a vegetation table: a page shows each with a field per type, and the default has a dozen.
+pub(crate) const MOST_ROWS: usize = 200;
 /// No two places are farther apart.
 const HALF_WAY_ROUND_KM: f64 = 20_100.0;
 
@@ -34,8 +36,10 @@ pub(crate) struct Situation {
     pub(crate) has_sub_basins: bool,
     /// The numbers of the stored ocean grids.
     pub(crate) ocean_grids: Vec<i32>,
-    /// An uploaded ocean grid is stored, or one comes with this form.
+    /// An uploaded ocean grid is stored.
     pub(crate) has_own_grid: bool,
+    /// An ocean grid comes with this form.
+    pub(crate) grid_sent: bool,
 }
 
 /// The body of the message that asks for `step`.
@@ -112,7 +116,7 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     }
     need_coordinates(fields, situation);
     let grid = fields.choice("orcafile", OceanGrid::Default);
-    if grid == OceanGrid::Custom && !situation.has_own_grid {
+    if grid == OceanGrid::Custom && !situation.has_own_grid && !situation.grid_sent {
         fields.error("file", "Choose the file with your ocean grid, or take the built-in grid.");
     }
     let release = fields.choice("release", Release::default());
@@ -129,7 +133,10 @@ fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     }
     let release = fields.choice("release", Release::default());
     let table = match fields.optional("data") {
-        Some(json) => Table::from_json(&json).map_err(|error| error.to_string()),
+        Some(json) => Table::from_json(&json).map_err(|error| error.to_string()).and_then(|table| {
+            few_rows(table.bands().len())?;
+            Ok(table)
+        }),
         None => table_of_cells(fields),
     };
     let mut body = Map::new();
@@ -163,6 +170,7 @@ fn table_of_cells(fields: &mut Fields) -> Result<Table, String> {
     const SHARES: [&str; TYPES] =
         ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13"];
     let latitudes = fields.all("lat");
+    few_rows(latitudes.len())?;
     let shares: Vec<Vec<String>> = SHARES.iter().map(|name| fields.all(name)).collect();
     let mut bands = Vec::new();
     for (row, latitude) in latitudes.iter().enumerate() {
@@ -182,6 +190,13 @@ fn table_of_cells(fields: &mut Fields) -> Result<Table, String> {
         bands.push(Band { up_to_degrees: number(latitude)?, percent });
     }
     Table::new(bands).map_err(|error| error.to_string())
+}
+
+fn few_rows(rows: usize) -> Result<(), String> {
+    if rows <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(format!("the table has {rows} rows, more than the {MOST_ROWS} that are possible"))
 }
 
 /// The coupling weights; see the worker for what each field means. What is as it is by default is not written: the body
@@ -208,6 +223,8 @@ fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if let Some(grid) = given(fields, "ocean_grid").filter(|grid| grid != "bathymetry") {
         let stored = grid.parse().is_ok_and(|number: i32| situation.ocean_grids.contains(&number));
         match grid.as_str() {
+            // It has no number before it is stored.
+            "upload" if situation.grid_sent => {}
             "upload" => fields.error("file", "Choose the file with the coordinates of the ocean grid."),
             "generated" => keep("ocean_grid", grid, String::new()),
             _ if stored => keep("ocean_grid", grid, String::new()),
@@ -423,6 +440,19 @@ mod tests {
         pairs.push(("lat".to_owned(), String::new()));
         let body = body(Step::Pft, &mut Fields::new(pairs), &ready()).unwrap();
         assert_eq!(body["data"], table.to_json());
+    }
+
+    #[test]
+    fn a_table_of_too_many_rows_is_refused() {
+        let latitude = |row: usize| (row as f64 * 90.0 / 201.0).to_string();
+        let rows: Vec<_> =
+            (1..=201).map(|row| format!("[{},100,0,0,0,0,0,0,0,0,0,0,0,0]", latitude(row))).collect();
+        let json = format!("[{}]", rows.join(","));
+        let empty = vec![("lat", ""); 201];
+        for form in [vec![("data", json.as_str())], empty] {
+            let error = body(Step::Pft, &mut fields(&form), &ready()).unwrap_err();
+            assert_eq!(error.message, "The table has 201 rows, more than the 200 that are possible.");
+        }
     }
 
     fn ready_for_weights() -> Situation {

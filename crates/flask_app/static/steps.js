@@ -42,25 +42,52 @@ function update(element, fresh) {
   });
 }
 
-function say(text) {
+function say(text, link) {
   live.hidden = !text;
-  live.textContent = text;
+  live.replaceChildren(text);
+  if (link) live.append(" ", link);
 }
 
 let source;
+let later;
+// A browser opens few connections to a server: a page that nobody sees keeps none. The first event tells what it missed.
 function listen() {
-  source = new EventSource(root.dataset.events);
-  source.addEventListener("steps", (event) => {
+  clearTimeout(later);
+  source?.close();
+  if (document.hidden) return;
+  const stream = new EventSource(root.dataset.events);
+  source = stream;
+  stream.addEventListener("steps", (event) => {
     say("");
     show(JSON.parse(event.data));
   });
-  source.onerror = () => {
-    say("The connection to the server is interrupted; trying again…");
-    // A refusal closes the stream for good: the session has ended, or the workflow is gone.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
-  };
+  stream.onerror = () => (stream.readyState === EventSource.CLOSED ? refused(stream) : interrupted());
 }
+
+function interrupted() {
+  say("The connection to the server is interrupted; trying again…");
+}
+
+// A refusal closes a stream for good and does not say why: its address, asked without the stream, does.
+async function refused(stream) {
+  const answer = await fetch(root.dataset.events, { redirect: "manual" }).catch(() => null);
+  answer?.body?.cancel();
+  if (stream !== source) return;
+  if (answer?.status === 401 || answer?.type === "opaqueredirect") {
+    const login = document.createElement("a");
+    login.href = `/auth/login?next=${encodeURIComponent(location.pathname)}`;
+    login.textContent = "Log in";
+    say("Your session has ended.", login);
+  } else if (answer?.status === 403 || answer?.status === 404) {
+    say("This workflow does not exist any more, or is not yours.");
+  } else {
+    interrupted();
+    later = setTimeout(listen, 5000);
+  }
+}
+
 listen();
+document.addEventListener("visibilitychange", listen);
 // A page that is left keeps no stream open, and a page that comes back listens again.
-addEventListener("pagehide", () => source.close());
+addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => event.persisted && listen());

@@ -187,25 +187,25 @@ impl Store {
     }
 
     /// Copies the data file with its revisions and the state of its steps, for the same owner. The files are
-    /// shared: stored revisions never change.
+    /// shared: stored revisions never change. The owner keeps `limit` data files at most.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or a failing database.
-    pub fn duplicate(&self, id: DataFileId) -> Result<DataFileId, Error> {
-        self.copy(id, None)
+    /// [`Error::NotFound`], [`Error::NoRoom`], or a failing database.
+    pub fn duplicate(&self, id: DataFileId, limit: usize) -> Result<DataFileId, Error> {
+        self.copy(id, None, limit)
     }
 
     /// As [`Store::duplicate`], but the copy belongs to `to`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the data file or the receiver, or a failing database.
-    pub fn send(&self, id: DataFileId, to: UserId) -> Result<DataFileId, Error> {
-        self.copy(id, Some(to))
+    /// [`Error::NotFound`] for the data file or the receiver, [`Error::NoRoom`] for the receiver, or a failing database.
+    pub fn send(&self, id: DataFileId, to: UserId, limit: usize) -> Result<DataFileId, Error> {
+        self.copy(id, Some(to), limit)
     }
 }
 
 impl Store {
-    fn copy(&self, id: DataFileId, to: Option<UserId>) -> Result<DataFileId, Error> {
+    fn copy(&self, id: DataFileId, to: Option<UserId>, limit: usize) -> Result<DataFileId, Error> {
         self.write(|conn| {
             lock_data_file(conn, id)?.ok_or_else(|| Error::no_data_file(id))?;
             let original = row(conn, id)?.ok_or_else(|| Error::no_data_file(id))?;
@@ -221,6 +221,11 @@ impl Store {
                     (to, format!("RECEIVED from {sender}"))
                 }
             };
+            let kept: i64 =
+                data_files::table.filter(data_files::owner_id.eq(owner.0)).count().get_result(conn)?;
+            if usize::try_from(kept).is_ok_and(|kept| kept >= limit) {
+                return Err(Error::NoRoom { limit });
+            }
             let values = (
                 data_files::owner_id.eq(owner.0),
                 data_files::filename.eq(original.filename),

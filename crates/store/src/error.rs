@@ -23,6 +23,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// The account keeps as many workflows as it may.
+    #[error("you have {limit} workflows, the most that this server keeps: delete one first")]
+    NoRoom {
+        /// How many that is.
+        limit: usize,
+    },
     /// A value that cannot be stored.
     #[error("{field}: {problem}")]
     Invalid {

@@ -245,7 +245,8 @@ impl From<store::Error> for Error {
         let code = match &error {
             store::Error::NotFound { .. } => Code::NotFound,
             store::Error::NameTaken { .. } | store::Error::Invalid { .. } => Code::InvalidInput,
-            store::Error::ByHand { .. }
+            store::Error::NoRoom { .. }
+            | store::Error::ByHand { .. }
             | store::Error::NothingToRetry { .. }
             | store::Error::NotQueued { .. } => Code::Conflict,
             store::Error::Busy(_) => Code::Unavailable,

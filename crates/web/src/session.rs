@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, Uri, header};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -294,14 +294,14 @@ pub(crate) fn is_api(path: &str) -> bool {
 
 /// The login page, with the way back to where the visitor wanted to go.
 pub(crate) fn login_address(request: &HttpRequest) -> String {
-    let wanted = if request.method() == Method::GET {
+    let wanted = if matches!(*request.method(), Method::GET | Method::HEAD) {
         let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
         // A proxy may have taken the beginning of the path away.
         let base = Site::of(request).map_or("", |site| site.settings.base);
         path.map(|path| if path.starts_with(base) { path } else { format!("{base}{path}") })
     } else {
-        // What was sent is lost; the page with the form is not.
-        Some(request.path().to_owned()).filter(|path| path.ends_with("/upload") || path != "/auth/logout")
+        // What was sent is lost, and its address may not be a page; the page with the form is one.
+        referring_page(request)
     };
     match wanted.as_deref().and_then(local_path) {
         None | Some("/") => "/auth/login".to_owned(),
@@ -312,6 +312,13 @@ pub(crate) fn login_address(request: &HttpRequest) -> String {
     }
 }
 
+/// The page of this site that the request was sent from.
+fn referring_page(request: &HttpRequest) -> Option<String> {
+    let page: Uri = request.headers().get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let here = page.authority()?.as_str() == request.connection_info().host();
+    page.path_and_query().filter(|_| here).map(|path| path.as_str().to_owned())
+}
+
 /// The site, for extractors.
 impl Site {
     /// # Errors
@@ -320,5 +327,28 @@ impl Site {
         let site = request.app_data::<web::Data<Self>>();
         site.map(|site| site.get_ref())
             .ok_or_else(|| Error::internal("no Site among the data of the application"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn after_the_login_a_form_leads_to_its_page_and_never_to_its_address() {
+        let next = |referer: &'static str| {
+            let request = TestRequest::post().uri("/3/duplicate").insert_header((header::HOST, "here:80"));
+            login_address(&request.insert_header((header::REFERER, referer)).to_http_request())
+        };
+        assert_eq!(next("http://here:80/3/steps?x=1"), "/auth/login?next=%2F3%2Fsteps%3Fx%3D1");
+        for referer in
+            ["http://here:80/", "http://elsewhere/3/steps", "http://here:80//evil/", "/3/steps", "none", ""]
+        {
+            assert_eq!(next(referer), "/auth/login", "{referer}");
+        }
+        let page = TestRequest::get().uri("/3/steps").insert_header((header::REFERER, "http://here:80/"));
+        assert_eq!(login_address(&page.to_http_request()), "/auth/login?next=%2F3%2Fsteps");
     }
 }

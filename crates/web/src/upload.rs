@@ -10,8 +10,11 @@ use crate::form::{Fields, TOKEN_FIELD, TOKEN_HEADER};
 use crate::page::human_bytes;
 use crate::{Code, Error, Login, Site, Submitted};
 
-/// The largest text field of a multipart form, and of all of them, in bytes.
+/// The largest text field of a multipart form, and of all of them with their names, in bytes.
 const TEXT_LIMIT_BYTES: usize = 1 << 20;
+
+/// What a text field takes beside its name and its text, so that empty ones are not for nothing.
+const FIELD_BYTES: usize = 64;
 
 /// A file that was sent and is on disk, under a name of ours.
 #[derive(Debug)]
@@ -69,11 +72,9 @@ pub async fn read(
             continue;
         }
         let mut value = Vec::new();
+        text_bytes = counted(text_bytes + name.len() + FIELD_BYTES)?;
         while let Some(chunk) = field.try_next().await.map_err(broken)? {
-            text_bytes += chunk.len();
-            if text_bytes > TEXT_LIMIT_BYTES {
-                return Err(Error::new(Code::TooLarge, "The text fields of the form are larger than 1 MB."));
-            }
+            text_bytes = counted(text_bytes + chunk.len())?;
             value.extend_from_slice(&chunk);
         }
         let value = String::from_utf8_lossy(&value).into_owned();
@@ -108,6 +109,14 @@ pub async fn read_either(
     }
     let submitted = Submitted::from_request(request, &mut payload.into_inner()).await?;
     Ok(Multi { fields: submitted.fields, file: None })
+}
+
+/// The bytes of all text fields so far, unless they are too many.
+fn counted(text_bytes: usize) -> Result<usize, Error> {
+    if text_bytes <= TEXT_LIMIT_BYTES {
+        return Ok(text_bytes);
+    }
+    Err(Error::new(Code::TooLarge, "The text fields of the form are larger than 1 MB."))
 }
 
 async fn write(mut field: Field, staged: &Staged, limit_bytes: u64) -> Result<(), Error> {

@@ -101,11 +101,15 @@ pub(crate) async fn set_coordinates(
 
 /// Copies a workflow with its files and the state of its steps.
 #[utoipa::path(post, path = "/api/v1/data-files/{id}/duplicate", tag = "data files", params(("id" = i32, Path)),
-    responses((status = 201, body = DataFile), (status = 404, body = Problem)))]
-pub(crate) async fn duplicate(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {
-    let (store, id) = (site.store.clone(), owned.file.id);
+    responses((status = 201, body = DataFile), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn duplicate(
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+) -> Result<HttpResponse, Error> {
+    let (store, id, limit) = (site.store.clone(), owned.file.id, shared.settings.data_files_limit);
     let copy = block(move || {
-        let copy = store.duplicate(id)?;
+        let copy = store.duplicate(id, limit)?;
         store.data_file(copy)?.ok_or_else(|| Error::not_found("The copy"))
     })
     .await?;
@@ -116,9 +120,14 @@ pub(crate) async fn duplicate(site: Data<Site>, owned: Owned) -> Result<HttpResp
 #[utoipa::path(post, path = "/api/v1/data-files/{id}/send", tag = "data files", params(("id" = i32, Path)),
     request_body = Receiver,
     responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn send(site: Data<Site>, owned: Owned, to: Json<Receiver>) -> Result<HttpResponse, Error> {
+pub(crate) async fn send(
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+    to: Json<Receiver>,
+) -> Result<HttpResponse, Error> {
     let mut fields = Fields::new(vec![("Username".to_owned(), to.into_inner().username)]);
-    files::send_to(&site.store, &owned, &mut fields).await?;
+    files::send_to(&site.store, &shared, &owned, &mut fields).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -19,6 +19,8 @@ const PASSWORD_CHARACTERS: usize = 8;
 /// Most characters of a name; of a password, so that hashing stays cheap.
 const NAME_CHARACTERS: usize = 64;
 const LONGEST_PASSWORD: usize = 256;
+/// The longest name that is looked up, in bytes: a character has up to four.
+const LONGEST_NAME_BYTES: usize = 4 * NAME_CHARACTERS;
 
 #[derive(Deserialize)]
 pub(crate) struct Next {
@@ -118,28 +120,21 @@ pub(crate) async fn login(
     let name = form.fields.optional("username").unwrap_or_default();
     let password = form.fields.verbatim("password");
     let next = form.fields.optional("next").unwrap_or_default();
+    if name.len() > LONGEST_NAME_BYTES {
+        // It is remembered under no failures and written to no log.
+        form.fields.error("username", format!("A user name has at most {NAME_CHARACTERS} characters."));
+    }
     form.fields.finish()?;
 
     let by_name = name.to_lowercase();
     let by_address = peer(&request);
-    let blocked = [
-        shared.login_failures_by_name.blocked(&by_name, Instant::now()),
-        shared.login_failures_by_address.blocked(&by_address, Instant::now()),
-    ];
-    if let Some(wait) = blocked.into_iter().flatten().max() {
-        let minutes = wait.as_secs().div_ceil(60);
-        return Err(Error {
-            retry_after_seconds: Some(wait.as_secs() + 1),
-            ..Error::new(
-                Code::TooManyRequests,
-                format!("Please wait {minutes} min before you try to log in again."),
-            )
-        });
-    }
+    may_try(&shared, &by_name, &by_address)?;
+    let permit = shared.hashing.acquire().await;
+    // Others may have failed while this one waited.
+    may_try(&shared, &by_name, &by_address)?;
     let user = if password.len() > 4 * LONGEST_PASSWORD {
         None
     } else {
-        let _permit = shared.hashing.acquire().await;
         let store = site.store.clone();
         let name = name.clone();
         block(move || Ok(store.authenticate(&name, &password)?)).await?
@@ -152,6 +147,7 @@ pub(crate) async fn login(
         let page = login_page(&shared, &next).rejected(&error, &json!({ "username": name }));
         return page.status(actix_web::http::StatusCode::UNAUTHORIZED).render(&request);
     };
+    drop(permit);
     shared.login_failures_by_name.succeeded(&by_name);
     let (store, old) = (site.store.clone(), form.visitor.session().map(|session| session.id.clone()));
     let token = block(move || {
@@ -166,6 +162,23 @@ pub(crate) async fn login(
         .add_cookie(&site.cookie(SESSION_COOKIE, token.0))
         .map_err(|error| Error::internal(format!("the session's cookie: {error}")))?;
     Ok(response)
+}
+
+/// Refuses a login after too many failures under the name, or from the address.
+fn may_try(shared: &Shared, by_name: &str, by_address: &str) -> Result<(), Error> {
+    let blocked = [
+        shared.login_failures_by_name.blocked(by_name, Instant::now()),
+        shared.login_failures_by_address.blocked(by_address, Instant::now()),
+    ];
+    let Some(wait) = blocked.into_iter().flatten().max() else { return Ok(()) };
+    let minutes = wait.as_secs().div_ceil(60);
+    Err(Error {
+        retry_after_seconds: Some(wait.as_secs() + 1),
+        ..Error::new(
+            Code::TooManyRequests,
+            format!("Please wait {minutes} min before you try to log in again."),
+        )
+    })
 }
 
 /// Where a request comes from: what the proxy says when the peer is one of the own network, else the peer.

@@ -322,11 +322,12 @@ pub(crate) async fn delete(site: Data<Site>, owned: Owned, form: Submitted) -> R
 /// `POST /{id}/duplicate`
 pub(crate) async fn duplicate(
     site: Data<Site>,
+    shared: Data<Shared>,
     owned: Owned,
     form: Submitted,
 ) -> Result<HttpResponse, Error> {
-    let (store, id) = (site.store.clone(), owned.file.id);
-    let copy = block(move || Ok(store.duplicate(id)?)).await?;
+    let (store, id, limit) = (site.store.clone(), owned.file.id, shared.settings.data_files_limit);
+    let copy = block(move || Ok(store.duplicate(id, limit)?)).await?;
     let text = format!("Workflow {id} was duplicated: the copy is workflow {copy}.");
     site.flash(&form.visitor, Category::Success, &text)?;
     Ok(see_other("/"))
@@ -341,10 +342,11 @@ pub(crate) async fn send_form(request: HttpRequest, owned: Owned) -> Result<Http
 pub(crate) async fn send(
     request: HttpRequest,
     site: Data<Site>,
+    shared: Data<Shared>,
     owned: Owned,
     mut form: Submitted,
 ) -> Result<HttpResponse, Error> {
-    match send_to(&site.store, &owned, &mut form.fields).await {
+    match send_to(&site.store, &shared, &owned, &mut form.fields).await {
         Ok(name) => {
             let text = format!("{name} has received a copy of workflow {}.", owned.file.id);
             site.flash(&form.visitor, Category::Success, &text)?;
@@ -361,11 +363,17 @@ pub(crate) async fn send(
 /// Sends a copy to the account named by the field `Username`; gives the name.
 ///
 /// # Errors
-/// When there is no such account, or it is the sender's own.
-pub(crate) async fn send_to(store: &Store, owned: &Owned, fields: &mut Fields) -> Result<String, Error> {
+/// When there is no such account, it is the sender's own, or it is full.
+pub(crate) async fn send_to(
+    store: &Store,
+    shared: &Shared,
+    owned: &Owned,
+    fields: &mut Fields,
+) -> Result<String, Error> {
     let name = fields.required("Username", "Enter the user name of the receiver.");
     fields.finish()?;
     let (store, id, sender) = (store.clone(), owned.file.id, owned.login.user.id);
+    let limit = shared.settings.data_files_limit;
     block(move || {
         let Some(receiver) = store.user_by_name(&name)? else {
             return Err(Error::field("Username", format!("There is no user '{name}' on this server.")));
@@ -376,8 +384,13 @@ pub(crate) async fn send_to(store: &Store, owned: &Owned, fields: &mut Fields) -
                 "That is you. To copy a workflow for yourself, duplicate it.",
             ));
         }
-        store.send(id, receiver.id)?;
-        Ok(receiver.name)
+        match store.send(id, receiver.id, limit) {
+            Err(store::Error::NoRoom { .. }) => Err(Error::field(
+                "Username",
+                format!("{} cannot take more workflows before they delete one.", receiver.name),
+            )),
+            sent => sent.map(|_| receiver.name).map_err(Error::from),
+        }
     })
     .await
 }

@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 use store::{DataFile, DataFileId, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
 use web::upload::Upload;
 use web::{
-    Category, Choice, Code, Error, Fields, Owned, Page, Site, Submitted, block, local_path, see_other,
+    Category, Choice, Code, Error, FieldError, Fields, Owned, Page, Site, Submitted, block, local_path,
+    see_other,
 };
 use workflow::{FileType, Step};
 
 use super::{file_view, header, request_id, steps, unreadable};
 use crate::Shared;
-use crate::forms::{self, Situation};
+use crate::forms::{self, MOST_ROWS, Situation};
 
 /// The types that may hold an ocean grid.
 const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
@@ -52,6 +53,7 @@ pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Err
         has_own_grid: revisions.iter().any(|revision| {
             matches!(revision.file_type, FileType::Coords | FileType::Paleorca) && revision.run.is_none()
         }),
+        grid_sent: false,
     })
 }
 
@@ -76,21 +78,20 @@ pub(crate) async fn request_step(
     let (result, given_back) = block(move || {
         let result = (|| {
             let mut situation = situation(&store, &file)?;
-            if let Some(Upload { name, staged }) = &upload {
-                super::files::open(name, staged)?;
-                situation.has_own_grid = true;
-            }
             let weights = step == Step::CalculateWeights;
-            if weights && let Some(upload) = &upload {
-                full_grid(&store, &file, upload)?;
-                // Who sends a file means it.
-                taken.set("ocean_grid", "");
+            if let Some(upload) = &upload {
+                // Who sends a file means it; and when the form comes back without it, nothing else is chosen.
+                let (field, sent) = if weights { ("ocean_grid", "upload") } else { ("orcafile", "custom") };
+                taken.set(field, sent);
+                super::files::open(&upload.name, &upload.staged)?;
+                if weights {
+                    full_grid(&store, &file, upload)?;
+                }
+                situation.grid_sent = true;
             }
-            let mut body = forms::body(step, &mut taken, &situation)?;
-            let wants_grid = weights || body.get("orcafile").is_some_and(|grid| grid == "custom");
-            if let Some(Upload { name, staged }) = upload
-                && wants_grid
-            {
+            let mut body = forms::body(step, &mut taken, &situation)
+                .map_err(|error| if situation.grid_sent { file_is_gone(error) } else { error })?;
+            if let Some(Upload { name, staged }) = upload {
                 let mut info = Map::new();
                 info.insert("changes".into(), format!("uploaded as {}", store::clean_filename(&name)).into());
                 let stored = store.add_revision(file.id, FileType::Coords, staged, info)?;
@@ -105,6 +106,13 @@ pub(crate) async fn request_step(
     .await?;
     *fields = given_back;
     result
+}
+
+/// No browser fills in a file again: a form that comes back says so.
+fn file_is_gone(mut error: Error) -> Error {
+    let message = "The form came back without your file, which is not kept: choose it again.";
+    error.fields.push(FieldError { field: "file".to_owned(), message: message.to_owned() });
+    error
 }
 
 /// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
@@ -412,7 +420,7 @@ pub(crate) async fn pft(
     finish(&request, &owned, Step::Pft, result, &form.fields, again).await
 }
 
-/// The rows as typed, right or wrong, to show them again.
+/// The rows as typed, right or wrong, to show them again: as many as a table may have.
 fn typed_rows(fields: &mut Fields) -> Vec<Value> {
     const SHARES: [&str; 13] =
         ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13"];
@@ -420,13 +428,13 @@ fn typed_rows(fields: &mut Fields) -> Vec<Value> {
     let latitudes = fields.all("lat");
     if latitudes.is_empty() {
         let json = fields.optional("data").unwrap_or_default();
-        return Table::from_json(&json)
-            .map(|table| rows_of(&table))
-            .unwrap_or_else(|_| rows_of(&Table::default()));
+        let table = Table::from_json(&json).ok().filter(|table| table.bands().len() <= MOST_ROWS);
+        return rows_of(&table.unwrap_or_default());
     }
     let cell = |column: &Vec<String>, row: usize| column.get(row).cloned().unwrap_or_default();
     latitudes
         .into_iter()
+        .take(MOST_ROWS)
         .enumerate()
         .map(|(row, lat)| {
             json!({ "lat": lat, "shares": shares.iter().map(|column| cell(column, row)).collect::<Vec<_>>() })

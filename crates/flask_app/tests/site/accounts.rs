@@ -1,6 +1,8 @@
 //! Accounts.
 
-use crate::harness::Server;
+use futures_util::future::join_all;
+
+use crate::harness::{Answer, Server};
 
 #[actix_web::test]
 async fn registering_and_logging_in_leads_to_the_page_that_was_wanted() {
@@ -36,8 +38,7 @@ async fn with_auth_logged_in_only_users_make_accounts() {
     let visitor = server.visitor();
     visitor.get("/auth/register").await.redirects_to("/auth/login?next=%2Fauth%2Fregister");
     let eve = [("username", "eve"), ("password", "correct horse")];
-    let refused = visitor.post("/auth/register", &eve).await;
-    assert!(refused.location().starts_with("/auth/login?next="), "{}", refused.location());
+    visitor.post("/auth/register", &eve).await.redirects_to("/auth/login");
     visitor
         .post("/auth/login", &[("username", "admin"), ("password", "correct horse")])
         .await
@@ -95,6 +96,30 @@ async fn d20_guessing_passwords_is_slowed_and_names_are_not_told_apart() {
 }
 
 #[actix_web::test]
+async fn d20_guesses_that_come_at_once_are_no_more_than_guesses_in_a_row() {
+    let server = Server::start();
+    server.user("ada").await;
+    let visitor = server.visitor();
+    let token = visitor.token().await;
+    let guess = [("csrf_token", token.as_str()), ("username", "ada"), ("password", "wrong")];
+    let answers = join_all((0..40).map(|_| visitor.post_bare("/auth/login", &guess))).await;
+    let tried = answers.iter().filter(|answer| answer.status.as_u16() == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status.as_u16() == 429).count();
+    // Two are looked at at a time: the second may begin before the first has failed.
+    assert!((10..=11).contains(&tried), "{tried} guesses");
+    assert_eq!(tried + refused, 40);
+}
+
+#[actix_web::test]
+async fn d20_a_name_that_nobody_can_have_is_not_looked_up() {
+    let server = Server::start();
+    let long = "a".repeat(300);
+    let page = server.visitor().post("/auth/login", &[("username", &long), ("password", "wrong")]).await;
+    let page = page.is(422).text();
+    assert!(page.contains("at most 64 characters") && !page.contains(&long), "{page}");
+}
+
+#[actix_web::test]
 async fn d23_passwords_are_changed_by_who_knows_the_old_one_and_never_by_registering() {
     let server = Server::start();
     let ada = server.user("id").await;
@@ -107,6 +132,18 @@ async fn d23_passwords_are_changed_by_who_knows_the_old_one_and_never_by_registe
     let again = server.visitor();
     again.post("/auth/login", &[("username", "id"), ("password", "correct horse")]).await.is(401);
     again.post("/auth/login", &[("username", "id"), ("password", "another one")]).await.redirects_to("/");
+}
+
+#[actix_web::test]
+async fn a_form_that_was_sent_after_the_session_had_ended_leads_back_to_its_page() {
+    let server = Server::start();
+    let visitor = server.visitor();
+    for (page, way) in [("/3/steps", "/auth/login?next=%2F3%2Fsteps"), ("/", "/auth/login")] {
+        let request = visitor.client.post(format!("{}/3/duplicate", server.base));
+        let request = request.header("referer", format!("{}{page}", server.base));
+        Answer::of(request.send().await.unwrap()).await.redirects_to(way);
+    }
+    visitor.post("/3/duplicate", &[]).await.redirects_to("/auth/login");
 }
 
 #[actix_web::test]

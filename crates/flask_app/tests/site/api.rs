@@ -20,7 +20,7 @@ impl Script {
         Self { client, base: format!("{}/api/v1", server.base), token }
     }
 
-    async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Answer {
         let mut request =
             self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {

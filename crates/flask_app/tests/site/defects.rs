@@ -1,8 +1,11 @@
 //! The defects of the original that the pages had: none of them here.
 
+use reqwest::Method;
+use serde_json::json;
 use store::{DataFileId, StepState};
 use workflow::{FileType, Step};
 
+use crate::api::Script;
 use crate::harness::{Server, bathymetry, event, topography};
 
 const REGRID: [(&str, &str); 4] =
@@ -302,6 +305,32 @@ async fn d22_names_and_values_from_files_are_text_never_markup() {
 }
 
 #[actix_web::test]
+async fn d24_copies_count_and_nobody_fills_another_account() {
+    let server = Server::with(|settings| settings.data_files_limit = 2);
+    let (ada, eve) = (server.user("ada").await, server.user("eve").await);
+    let id = ada.upload("topo.nc").await;
+    let own = eve.upload("own.nc").await;
+    ada.post(&format!("/{id}/duplicate"), &[]).await.is(303);
+    let full = ada.post(&format!("/{id}/duplicate"), &[]).await.is(409).text();
+    assert!(
+        full.contains("You have 2 workflows, the most that this server keeps: delete one first."),
+        "{full}"
+    );
+    let refused = eve.post(&format!("/{own}/send"), &[("Username", "ada")]).await.is(422).text();
+    assert!(
+        refused.contains("ada cannot take more workflows") && !refused.contains("2 workflows"),
+        "{refused}"
+    );
+    let copy = format!("/data-files/{id}/duplicate");
+    Script::new(&server, "ada").send(Method::POST, &copy, None).await.is(409);
+    let (send, to) = (format!("/data-files/{own}/send"), json!({ "username": "ada" }));
+    let refused = Script::new(&server, "eve").send(Method::POST, &send, Some(to)).await.is(422).json();
+    assert_eq!(refused["errors"][0]["field"], "Username");
+    let owner = server.store.user_by_name("ada").unwrap().unwrap().id;
+    assert_eq!(server.store.data_files(owner).unwrap().len(), 2);
+}
+
+#[actix_web::test]
 async fn d24_uploads_and_workflows_have_limits() {
     let server = Server::with(|settings| {
         settings.web.upload_limit_bytes = 10_000;
@@ -426,6 +455,27 @@ async fn d30_the_built_in_grid_can_be_chosen_again_after_a_custom_one() {
     let grids: Vec<_> =
         server.store.outbox_lease(10).unwrap().into_iter().map(|m| m.body["orcafile"].clone()).collect();
     assert_eq!(grids, ["custom", "default", "custom"]);
+}
+
+#[actix_web::test]
+async fn d30_a_grid_that_is_sent_is_taken_whatever_else_the_form_says() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let path = format!("/{id}/routing");
+    let send = async |variable| {
+        let fields = [("topo_var", variable), ("orcafile", "default")];
+        ada.post_file(&path, &fields, Some(("grid.nc", bathymetry()))).await
+    };
+    // The browser lets go of the file when the form comes back: the choice stays, and the page asks for the file again.
+    let refused = send("nothing").await.is(422).text();
+    assert!(refused.contains("value=\"custom\" checked") && refused.contains("choose it again"), "{refused}");
+    assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_none());
+    let again = ada.post_file(&path, &[("topo_var", "topo"), ("orcafile", "custom")], None).await.is(422);
+    assert!(again.text().contains("Choose the file with your ocean grid"), "{}", again.text());
+    send("topo").await.is(303);
+    assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_some());
+    assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["orcafile"], "custom");
 }
 
 #[actix_web::test]

@@ -154,6 +154,31 @@ async fn a_table_that_is_wrong_comes_back_as_typed() {
 }
 
 #[actix_web::test]
+async fn a_table_of_any_length_comes_back_as_a_page_of_a_few_rows() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Routing, &bathymetry());
+    let page = ada.post(&format!("/{id}/pft"), &vec![("lat", ""); 100_000]).await.is(422).text();
+    assert!(
+        page.contains("The table has 100000 rows, more than the 200 that are possible."),
+        "{}",
+        &page[..4000]
+    );
+    assert_eq!(page.matches("name=\"lat\"").count(), 200);
+}
+
+#[actix_web::test]
+async fn a_form_of_very_many_empty_parts_is_refused() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let part = [("nothing", "")];
+    ada.post_file(&format!("/{id}/routing"), &part.repeat(1_000), None).await.is(422);
+    ada.post_file(&format!("/{id}/routing"), &part.repeat(15_000), None).await.is(413);
+}
+
+#[actix_web::test]
 async fn static_files_are_compressed_once_and_revalidated() {
     let server = Server::start();
     let visitor = server.visitor();

@@ -100,6 +100,15 @@ async fn the_form_asks_for_what_was_chosen() {
     depths.add_dimension("x", columns);
     depths.add_f64("Bathymetry", &["y", "x"], Array2::zeros((rows, columns)).into_dyn(), Default::default());
     server.add(id, FileType::Bathy, &dataset::to_bytes(&depths).unwrap());
+    // A browser lets go of the file when the form comes back. The choice stays, so that nothing else is computed.
+    let stored = server.store.revisions(DataFileId(id)).unwrap().len();
+    let wrong = [("ocean_grid", "bathymetry"), ("ylimits", "north")];
+    let refused = ada.post_file(&path, &wrong, Some(("mine.nc", coordinates()))).await.is(422).text();
+    assert!(refused.contains("value=\"upload\" checked"), "{refused}");
+    assert!(refused.contains("are no latitudes") && refused.contains("choose it again"), "{refused}");
+    assert_eq!(server.store.revisions(DataFileId(id)).unwrap().len(), stored, "the grid was stored");
+    let again = ada.post_file(&path, &[("ocean_grid", "upload")], None).await.is(422).text();
+    assert!(again.contains("Choose the file with the coordinates of the ocean grid."), "{again}");
     ada.post_file(&path, &[("engine", "mosaix")], Some(("mine.nc", coordinates()))).await.is(303);
     let grid = server.store.latest(DataFileId(id), FileType::Coords).unwrap().unwrap().revision;
     assert_eq!(last(), format!(r#"{{"id":{id},"engine":"mosaix","ocean_grid":"{grid}"}}"#));

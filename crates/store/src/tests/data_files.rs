@@ -64,15 +64,26 @@ on_both!(a_grid_is_added_and_the_latest_of_a_type_is_found, |bench| {
     assert_eq!(bench.files().len(), 3);
 });
 
+on_both!(an_account_receives_no_more_than_it_may_keep, |bench| {
+    let store = &bench.store;
+    let (alice, id) = one_upload(store);
+    let bob = user(store, "bob");
+    assert!(matches!(store.duplicate(id, 1), Err(Error::NoRoom { limit: 1 })));
+    store.send(id, bob, 1).unwrap();
+    assert!(matches!(store.send(id, bob, 1), Err(Error::NoRoom { limit: 1 })));
+    store.duplicate(id, 2).unwrap();
+    assert_eq!((store.data_files(alice).unwrap().len(), store.data_files(bob).unwrap().len()), (2, 1));
+});
+
 on_both!(a_copy_shares_files_until_the_last_is_deleted, |bench| {
     let store = &bench.store;
     let (alice, id) = one_upload(store);
     let bob = user(store, "bob");
     run_step(store, id, Step::Routing);
     let files: HashSet<String> = bench.files().into_iter().collect();
-    let copy = store.duplicate(id).unwrap();
-    let sent = store.send(id, bob).unwrap();
-    let again = store.duplicate(copy).unwrap();
+    let copy = store.duplicate(id, 1000).unwrap();
+    let sent = store.send(id, bob, 1000).unwrap();
+    let again = store.duplicate(copy, 1000).unwrap();
     let state = |id| store.data_file(id).unwrap().unwrap().state.unwrap();
     assert_eq!(state(copy), "DUPLICATED");
     assert_eq!(state(again), "DUPLICATED DUPLICATED");
@@ -102,7 +113,7 @@ on_both!(parents_of_a_copy_are_the_copies, |bench| {
     let run = store.request_step(request(id, Step::Regrid)).unwrap();
     finish(store, &claimed(store, &task(id, Step::Regrid, run.0)), &[raw.id]);
     assert_eq!(store.latest(id, FileType::Raw).unwrap().unwrap().parents, [raw.id]);
-    let copy = store.duplicate(id).unwrap();
+    let copy = store.duplicate(id, 1000).unwrap();
     let copies = store.revisions(copy).unwrap();
     assert_eq!(copies[1].parents, [copies[0].id]);
     assert_ne!(copies[0].id, raw.id);

@@ -39,7 +39,7 @@ on_both!(everything_that_writes_is_all_or_nothing, |bench| {
     assert!(store.request_step(request(id, Step::Regrid)).is_err());
     assert_eq!((store.step(id, Step::Regrid).unwrap().state, drain(store).len()), (StepState::NeverRun, 0));
     store.arm(Fault::Error("before-commit"));
-    assert!(store.duplicate(id).is_err());
+    assert!(store.duplicate(id, 1000).is_err());
     store.arm(Fault::Error("before-commit"));
     assert!(store.create_data_file(owner, "b.nc", serde_json::Map::new(), staged(store, "b")).is_err());
     assert_eq!(store.data_files(owner).unwrap().len(), 1);
