@@ -87,6 +87,11 @@ impl Packing {
         self.sign != Sign::AsStored || self.scale.is_some() || self.offset.is_some()
     }
 
+    /// True when unsigned numbers stand for signed ones of the same bits.
+    pub(crate) fn means_signed(&self) -> bool {
+        matches!(self.sign, Sign::Signed(_))
+    }
+
     /// True when there is nothing to do: the values are the stored numbers.
     pub(crate) fn is_plain(&self) -> bool {
         self.missing.is_empty() && !self.changes_values()
