@@ -90,6 +90,14 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
     let rim = (n_lon * n_lat - lon.inside() * lat.inside()) as usize;
     for (done, variable) in treated.iter().enumerate() {
         progress.report(&format!("regridding {}", variable.name), done as f64 / treated.len() as f64);
+        // A record dimension without records: the result has fixed dimensions, which cannot be empty.
+        if variable.shape().contains(&0) {
+            findings.push(Finding::warning(
+                "regrid-empty-dropped",
+                format!("'{}' has no values: it is left out", variable.name),
+            ));
+            continue;
+        }
         let along = |direction: &Direction| {
             let mut axes = variable.dimensions.iter().enumerate().filter(|(_, d)| **d == direction.dimension);
             let first = axes.next().map(|(axis, _)| axis);

@@ -7,7 +7,7 @@ mod golden;
 
 use boundary::regrid::{self, Error, Limits, Method, Parameters};
 use boundary::{Output, Release, Silent};
-use dataset::{AttributeValue, Attributes, Dataset, Values, Variable};
+use dataset::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, arr1};
 use proptest::prelude::*;
 
@@ -212,6 +212,22 @@ fn unsigned_bytes_are_regridded_as_what_they_mean() {
     assert_eq!(share.attributes.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["_FillValue"]);
     let values = share.decode().unwrap();
     assert!(values[[0, 0]].is_nan() && values[[1, 0]] == 200.0, "{values}");
+}
+
+#[test]
+fn variables_without_records_are_left_out_and_named() {
+    let mut source = regular(4, 8, |lat, _| lat);
+    source.dimensions.push(Dimension { name: "time".into(), len: 0, unlimited: true });
+    source.add_f64("time", &["time"], ArrayD::zeros(IxDyn(&[0])), Attributes::new());
+    source.add_f64("rain", &["time", "lat", "lon"], ArrayD::zeros(IxDyn(&[0, 4, 8])), Attributes::new());
+    let output = regrid(&source, &parameters((45.0, 45.0), Limits::Default, Method::Linear));
+    assert!(dataset::to_bytes(&output.dataset).is_ok());
+    let names: Vec<&str> = output.dataset.variables.iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["topo", "lon", "lat"]);
+    for name in ["'time'", "'rain'"] {
+        let named = |f: &boundary::Finding| f.code == "regrid-empty-dropped" && f.message.contains(name);
+        assert!(output.findings.iter().any(named), "{name}");
+    }
 }
 
 #[test]
