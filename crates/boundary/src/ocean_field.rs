@@ -1,6 +1,6 @@
 //! What heat flow, viscosity and sub-basins read: a bathymetry with the longitude and latitude of its cells.
 
-use dataset::{Attributes, Dataset, Values, Variable};
+use dataset::{Attributes, Dataset, Packing, Values, Variable};
 use ndarray::{Array2, Ix2};
 
 /// Why a dataset cannot be taken as a bathymetry on an ocean grid.
@@ -100,7 +100,7 @@ fn coordinate(
         _ => return Err(wrong_shape()),
     };
     let mut attributes: Attributes = variable.attributes.clone();
-    for packing in ["_FillValue", "missing_value", "scale_factor", "add_offset"] {
+    for packing in Packing::ATTRIBUTES {
         attributes.remove(packing);
     }
     attributes.set_first("_FillValue", f64::NAN);

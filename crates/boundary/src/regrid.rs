@@ -14,7 +14,7 @@ mod apply;
 mod error;
 mod target;
 
-use dataset::{AttributeValue, Attributes, Dataset, Values, Variable};
+use dataset::{AttributeValue, Attributes, Dataset, Packing, Values, Variable};
 
 pub use crate::interpolate::Method;
 pub use error::Error;
@@ -23,7 +23,7 @@ pub use target::{Limits, range, target_count};
 use crate::history::note_corrections;
 use crate::interpolate::{Axis, Beyond, Precision};
 use crate::{Finding, Output, Progress, Release};
-use apply::{Packing, Places};
+use apply::Places;
 
 /// Values that a result may have at most, over all its variables, unless the caller says otherwise: half a
 /// gigabyte in double precision, a global grid of four minutes of arc four times over.
@@ -90,6 +90,14 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
     let rim = (n_lon * n_lat - lon.inside() * lat.inside()) as usize;
     for (done, variable) in treated.iter().enumerate() {
         progress.report(&format!("regridding {}", variable.name), done as f64 / treated.len() as f64);
+        // A record dimension without records: the result has fixed dimensions, which cannot be empty.
+        if variable.shape().contains(&0) {
+            findings.push(Finding::warning(
+                "regrid-empty-dropped",
+                format!("'{}' has no values: it is left out", variable.name),
+            ));
+            continue;
+        }
         let along = |direction: &Direction| {
             let mut axes = variable.dimensions.iter().enumerate().filter(|(_, d)| **d == direction.dimension);
             let first = axes.next().map(|(axis, _)| axis);
@@ -117,7 +125,7 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
             ));
             continue;
         }
-        let packing = Packing::of(variable);
+        let packing = variable.packing();
         let values = if variable.values.is_numeric() && !is_boolean(variable) {
             apply::interpolate(&variable.values, &packing, &used, single_stays_single)
         } else {
@@ -199,7 +207,7 @@ impl Direction {
             return Err(Error::Curvilinear { name: name.clone(), dimensions: variable.dimensions.clone() });
         }
         let values = variable.decode().ok_or_else(|| Error::NotNumeric { name: name.clone() })?;
-        let packed = Packing::of(variable).changes_values();
+        let packed = variable.packing().changes_values();
         let precision = match variable.values {
             Values::F32(_) if !packed && parameters.release != Release::Corrected => Precision::Single,
             _ => Precision::Double,
@@ -364,7 +372,7 @@ fn copied(variable: &Variable) -> Variable {
 /// Attributes without those that describe the packing.
 fn unpacked(attributes: &Attributes) -> Attributes {
     let mut kept = attributes.clone();
-    for name in ["_FillValue", "missing_value", "scale_factor", "add_offset"] {
+    for name in Packing::ATTRIBUTES {
         kept.remove(name);
     }
     kept

@@ -133,6 +133,31 @@ fn a_channel_crosses_the_date_line_where_it_is_joined() {
     assert_eq!(coast(&open)[1], "#~~~~~");
 }
 
+/// What would be followed for hours is refused; a line far around and over the edge is not.
+#[test]
+fn a_channel_is_no_longer_than_lines_on_maps_are() {
+    let map = ["######", "#~~~~#", "######"];
+    let joined = || with_seams(&map, Meaning::Elevation, JOINED);
+    let far =
+        [vec![[0.0, 0.0], [1e8, 0.0]], vec![[0.0, 0.0], [0.0, -1e8]], vec![[-1e308, 0.0], [1e308, 0.0]]];
+    let zigzag = (0..100_000).map(|k| [f64::from(k % 2) * 300.0, 0.0]).collect();
+    for points in far.into_iter().chain([zigzag]) {
+        for degrees in [false, true] {
+            let (points, none) = (points.clone(), Vec::new());
+            let line = match degrees {
+                false => Line { column_row: points, lon_lat: none },
+                true => Line { column_row: none, lon_lat: points },
+            };
+            let channel = Operation::OpenChannel { line, width: 100, depth_m: 5.0 };
+            let error = joined().apply(Action::new(channel, Selection::All)).unwrap_err().to_string();
+            assert!(error.contains("too long"), "{error}");
+        }
+    }
+    let line = Line { column_row: vec![[0.0, -3.0], [20.0, -3.0]], lon_lat: Vec::new() };
+    let round = Operation::OpenChannel { line, width: 1, depth_m: 5.0 };
+    assert_eq!(coast(&done(joined(), round, Selection::All)), ["~~~~~~", "#~~~~#", "######"]);
+}
+
 #[test]
 fn narrow_passages_are_closed_or_widened_on_one_side() {
     let map = [

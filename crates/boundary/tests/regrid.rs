@@ -7,7 +7,7 @@ mod golden;
 
 use boundary::regrid::{self, Error, Limits, Method, Parameters};
 use boundary::{Output, Release, Silent};
-use dataset::{Attributes, Dataset, Values, Variable};
+use dataset::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, arr1};
 use proptest::prelude::*;
 
@@ -180,6 +180,54 @@ fn packed_integers_dates_text_and_truth_values() {
         panic!("bytes stay bytes")
     };
     assert_eq!(east.iter().copied().collect::<Vec<i8>>(), [0, 0, 1, 1, 0, 0, 1, 1]);
+}
+
+/// A hole marked by a double in single precision must not become a deep sea, with either way of handling single precision.
+#[test]
+fn holes_in_single_precision_stay_holes() {
+    let mut source = regular(4, 8, |lat, _| lat);
+    let attributes = Attributes::new().with("missing_value", AttributeValue::F64(vec![-1.0, -9999.9]));
+    let heights = ArrayD::from_shape_fn(IxDyn(&[4, 8]), |at| if at[0] == 0 { -9999.9_f32 } else { 5.0 });
+    source.variables[0] = Variable::new("topo", &["lat", "lon"], Values::F32(heights), attributes);
+    for release in [Release::R2023, Release::Corrected] {
+        for method in [Method::Nearest, Method::Linear] {
+            let steps = parameters((45.0, 45.0), Limits::Default, method);
+            let output = regrid(&source, &Parameters { release, ..steps });
+            let values = topo(&output.dataset);
+            assert!(values.iter().all(|&height| height.is_nan() || height == 5.0), "{release}: {values}");
+            assert!(values.index_axis(ndarray::Axis(0), 0).iter().all(|height| height.is_nan()));
+        }
+    }
+}
+
+#[test]
+fn unsigned_bytes_are_regridded_as_what_they_mean() {
+    let mut source = regular(4, 8, |lat, _| lat);
+    let attributes =
+        Attributes::new().with("_Unsigned", "true").with("_FillValue", AttributeValue::I8(vec![-1]));
+    let stored = ArrayD::from_shape_fn(IxDyn(&[4, 8]), |at| if at[0] == 0 { -1_i8 } else { -56 });
+    source.variables.push(Variable::new("share", &["lat", "lon"], Values::I8(stored), attributes));
+    let output = regrid(&source, &parameters((45.0, 45.0), Limits::Default, Method::Nearest));
+    let share = output.dataset.variable("share").unwrap();
+    assert_eq!(share.attributes.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["_FillValue"]);
+    let values = share.decode().unwrap();
+    assert!(values[[0, 0]].is_nan() && values[[1, 0]] == 200.0, "{values}");
+}
+
+#[test]
+fn variables_without_records_are_left_out_and_named() {
+    let mut source = regular(4, 8, |lat, _| lat);
+    source.dimensions.push(Dimension { name: "time".into(), len: 0, unlimited: true });
+    source.add_f64("time", &["time"], ArrayD::zeros(IxDyn(&[0])), Attributes::new());
+    source.add_f64("rain", &["time", "lat", "lon"], ArrayD::zeros(IxDyn(&[0, 4, 8])), Attributes::new());
+    let output = regrid(&source, &parameters((45.0, 45.0), Limits::Default, Method::Linear));
+    assert!(dataset::to_bytes(&output.dataset).is_ok());
+    let names: Vec<&str> = output.dataset.variables.iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["topo", "lon", "lat"]);
+    for name in ["'time'", "'rain'"] {
+        let named = |f: &boundary::Finding| f.code == "regrid-empty-dropped" && f.message.contains(name);
+        assert!(output.findings.iter().any(named), "{name}");
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ use std::collections::HashSet;
 
 use crate::{Header, VariableHeader};
 
+/// The most candidates for an axis that are tried in pairs; a guess among thousands would take hours.
+const MOST_CANDIDATES: usize = 64;
+
 /// What [`guess`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guess {
@@ -29,41 +32,65 @@ pub enum Guess {
 
 /// Guesses the coordinate variables.
 pub fn guess(header: &Header) -> Guess {
-    let lon = candidates(header, Axis::Lon);
-    let lat = candidates(header, Axis::Lat);
-    let mut pairs: Vec<(Evidence, usize, Coordinates)> = Vec::new();
-    for (lon_evidence, lon) in &lon {
-        for (lat_evidence, lat) in &lat {
-            if let Ok(found) = check_coordinates(header, lon, lat) {
-                let rank = coordinate_rank(header, &found);
-                pairs.push((*lon_evidence.min(lat_evidence), rank, found));
-            }
-        }
+    let bounds = bounds_of(header);
+    let lon = candidates(header, &bounds, Axis::Lon);
+    let lat = candidates(header, &bounds, Axis::Lat);
+    // Among more than any honest file has there is doubt enough; and pairs are many.
+    if lon.len().max(lat.len()) <= MOST_CANDIDATES
+        && let Some((lon, lat)) = best_pair(header, &bounds, &lon, &lat)
+    {
+        return Guess::Certain { lon: lon.name.clone(), lat: lat.name.clone() };
     }
-    // Coordinate variables proper come before auxiliary ones (`lon` before `nav_lon`), then what more fields use.
-    let worth = |pair: &(Evidence, usize, Coordinates)| (pair.0, pair.1, pair.2.variables.len());
-    if let Some(best) = pairs.iter().map(worth).max() {
-        let mut best_pairs = pairs.iter().filter(|pair| worth(pair) == best);
-        if let (Some((_, _, found)), None) = (best_pairs.next(), best_pairs.next()) {
-            // Another pair with evidence as good, for other fields (staggered grids): not ours to choose.
-            let rivals = pairs.iter().any(|(evidence, rank, other)| {
-                *evidence == best.0 && *rank == best.1 && other.lon != found.lon && other.lat != found.lat
-            });
-            if !rivals {
-                return Guess::Certain { lon: found.lon.clone(), lat: found.lat.clone() };
-            }
-        }
-    }
-    let names = |found: Vec<(Evidence, &str)>| -> Vec<String> {
+    let names = |found: Vec<(Evidence, &VariableHeader)>| -> Vec<String> {
         if found.is_empty() {
             // Without any evidence every coordinate variable is offered.
             let coordinates =
                 header.variables.iter().filter(|v| v.is_coordinate() && v.data_type.is_numeric());
             return coordinates.map(|v| v.name.clone()).collect();
         }
-        found.into_iter().map(|(_, name)| name.to_owned()).collect()
+        found.into_iter().map(|(_, variable)| variable.name.clone()).collect()
     };
     Guess::Ambiguous { lon_candidates: names(lon), lat_candidates: names(lat) }
+}
+
+/// A usable pair.
+struct Pair<'a> {
+    lon: &'a VariableHeader,
+    lat: &'a VariableHeader,
+    /// Evidence, how much it is of coordinate variables, and how many variables are on its grid: coordinate variables
+    /// proper come before auxiliary ones (`lon` before `nav_lon`), then what more fields use.
+    worth: (Evidence, usize, usize),
+}
+
+/// The pair that is clearly the best.
+fn best_pair<'a>(
+    header: &'a Header,
+    bounds: &HashSet<&str>,
+    lon: &[(Evidence, &'a VariableHeader)],
+    lat: &[(Evidence, &'a VariableHeader)],
+) -> Option<(&'a VariableHeader, &'a VariableHeader)> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    for &(lon_evidence, lon) in lon {
+        for &(lat_evidence, lat) in lat {
+            if let Ok(span) = span(lon, lat) {
+                let fields = fields(header, bounds, &span).count();
+                if fields > 0 {
+                    let proper = usize::from(lon.is_coordinate()) + usize::from(lat.is_coordinate());
+                    pairs.push(Pair { lon, lat, worth: (lon_evidence.min(lat_evidence), proper, fields) });
+                }
+            }
+        }
+    }
+    let best = pairs.iter().map(|pair| pair.worth).max()?;
+    let mut best_pairs = pairs.iter().filter(|pair| pair.worth == best);
+    let (Some(found), None) = (best_pairs.next(), best_pairs.next()) else { return None };
+    // Another pair with evidence as good, for other fields (staggered grids): not ours to choose.
+    let rivals = pairs.iter().any(|other| {
+        (other.worth.0, other.worth.1) == (best.0, best.1)
+            && other.lon.name != found.lon.name
+            && other.lat.name != found.lat.name
+    });
+    (!rivals).then_some((found.lon, found.lat))
 }
 
 /// A usable pair of coordinate variables.
@@ -119,8 +146,33 @@ pub enum CoordinatesError {
 /// # Errors
 /// [`CoordinatesError`] says in the user's words what is wrong with the pair.
 pub fn check_coordinates(header: &Header, lon: &str, lat: &str) -> Result<Coordinates, CoordinatesError> {
-    let x = numeric(header, lon)?;
-    let y = numeric(header, lat)?;
+    let span = span(numeric(header, lon)?, numeric(header, lat)?)?;
+    let variables: Vec<String> = fields(header, &bounds_of(header), &span).map(|v| v.name.clone()).collect();
+    if variables.is_empty() {
+        return Err(CoordinatesError::Unused { lon: lon.to_owned(), lat: lat.to_owned() });
+    }
+    Ok(Coordinates {
+        lon: lon.to_owned(),
+        lat: lat.to_owned(),
+        kind: span.kind,
+        lon_dimension: span.lon_dimension.to_owned(),
+        lat_dimension: span.lat_dimension.to_owned(),
+        variables,
+    })
+}
+
+/// What a pair of coordinates spans.
+struct Span<'a> {
+    lon: &'a str,
+    lat: &'a str,
+    kind: GridKind,
+    lon_dimension: &'a str,
+    lat_dimension: &'a str,
+}
+
+/// The grid that two numeric variables span, whatever is on it.
+fn span<'a>(x: &'a VariableHeader, y: &'a VariableHeader) -> Result<Span<'a>, CoordinatesError> {
+    let (lon, lat) = (x.name.as_str(), y.name.as_str());
     if lon == lat {
         return Err(CoordinatesError::Same { name: lon.to_owned() });
     }
@@ -152,27 +204,26 @@ pub fn check_coordinates(header: &Header, lon: &str, lat: &str) -> Result<Coordi
             });
         }
     };
-    let bounds = bounds_of(header);
-    let variables: Vec<String> = header
+    Ok(Span { lon, lat, kind, lon_dimension, lat_dimension })
+}
+
+/// The numeric variables on a grid, in file order.
+fn fields<'a>(
+    header: &'a Header,
+    bounds: &HashSet<&str>,
+    span: &Span,
+) -> impl Iterator<Item = &'a VariableHeader> {
+    let has = |v: &VariableHeader, dimension: &str| v.dimensions.iter().any(|own| own == dimension);
+    header
         .variables
         .iter()
+        .filter(move |v| v.dimensions.len() >= 2 && has(v, span.lon_dimension) && has(v, span.lat_dimension))
         .filter(|v| {
-            v.name != lon && v.name != lat && v.data_type.is_numeric() && !bounds.contains(v.name.as_str())
+            v.name != span.lon
+                && v.name != span.lat
+                && v.data_type.is_numeric()
+                && !bounds.contains(v.name.as_str())
         })
-        .filter(|v| v.dimensions.contains(lon_dimension) && v.dimensions.contains(lat_dimension))
-        .map(|v| v.name.clone())
-        .collect();
-    if variables.is_empty() {
-        return Err(CoordinatesError::Unused { lon: lon.to_owned(), lat: lat.to_owned() });
-    }
-    Ok(Coordinates {
-        lon: lon.to_owned(),
-        lat: lat.to_owned(),
-        kind,
-        lon_dimension: lon_dimension.clone(),
-        lat_dimension: lat_dimension.clone(),
-        variables,
-    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -205,27 +256,22 @@ fn numeric<'a>(header: &'a Header, name: &str) -> Result<&'a VariableHeader, Coo
     Ok(variable)
 }
 
-/// How much the pair is of coordinate variables: 2 when both are named like their dimensions.
-fn coordinate_rank(header: &Header, found: &Coordinates) -> usize {
-    [&found.lon, &found.lat]
-        .iter()
-        .filter(|name| header.variable(name).is_some_and(VariableHeader::is_coordinate))
-        .count()
-}
-
 /// Names of variables that hold the corners of cells: they have the units of coordinates and are none.
 fn bounds_of(header: &Header) -> HashSet<&str> {
     header.variables.iter().filter_map(|v| v.attributes.text("bounds")).collect()
 }
 
-fn candidates(header: &Header, axis: Axis) -> Vec<(Evidence, &str)> {
-    let bounds = bounds_of(header);
-    let mut found: Vec<(Evidence, &str)> = header
+fn candidates<'a>(
+    header: &'a Header,
+    bounds: &HashSet<&str>,
+    axis: Axis,
+) -> Vec<(Evidence, &'a VariableHeader)> {
+    let mut found: Vec<(Evidence, &VariableHeader)> = header
         .variables
         .iter()
         .filter(|v| v.data_type.is_numeric() && (1..=2).contains(&v.dimensions.len()))
         .filter(|v| !bounds.contains(v.name.as_str()))
-        .filter_map(|v| Some((evidence(v, axis)?, v.name.as_str())))
+        .filter_map(|v| Some((evidence(v, axis)?, v)))
         .collect();
     // Stable: file order among equals.
     found.sort_by_key(|(evidence, _)| std::cmp::Reverse(*evidence));
@@ -403,6 +449,22 @@ mod tests {
             variable("topo", &["y", "x"], &[]),
         ]);
         assert_eq!(guess(&header), certain("lon", "lat"));
+    }
+
+    /// Thousands of candidates would be millions of pairs.
+    #[test]
+    fn very_many_candidates_are_left_to_the_user_at_once() {
+        let names: Vec<String> = (0..4000).map(|k| format!("v{k}")).collect();
+        let many = |units: &str, names: &[String]| -> Vec<VariableHeader> {
+            names.iter().map(|name| variable(name, &[name], &[("units", units)])).collect()
+        };
+        let mut all = many("degrees_east", &names[..2000]);
+        all.extend(many("degrees_north", &names[2000..]));
+        all.push(variable("topo", &["v2000", "v0"], &[]));
+        let dimensions = Vec::new();
+        let header = Header { dimensions, variables: all, ..header(Vec::new()) };
+        let Guess::Ambiguous { lon_candidates, lat_candidates } = guess(&header) else { panic!("certain") };
+        assert_eq!((lon_candidates.len(), lat_candidates.len()), (2000, 2000));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod header;
 mod model;
 #[cfg(feature = "netcdf4")]
 pub mod netcdf4;
+mod packing;
 mod save;
 
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};
@@ -39,4 +40,5 @@ pub use error::Error;
 pub use file::{AttributedCopy, File, from_bytes, read, with_global_attributes};
 pub use header::{DataType, Format, Header, VariableHeader};
 pub use model::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
+pub use packing::Packing;
 pub use save::{to_bytes, write, write_to};

@@ -119,21 +119,29 @@ impl AttributeValue {
         }
     }
 
+    /// The numbers of a numeric attribute, in double; none for text.
+    pub fn numbers(&self) -> Vec<f64> {
+        fn all<T: Copy + Into<f64>>(list: &[T]) -> Vec<f64> {
+            list.iter().map(|&x| x.into()).collect()
+        }
+        match self {
+            Self::Text(_) | Self::Strings(_) => Vec::new(),
+            Self::I8(v) => all(v),
+            Self::U8(v) => all(v),
+            Self::I16(v) => all(v),
+            Self::U16(v) => all(v),
+            Self::I32(v) => all(v),
+            Self::U32(v) => all(v),
+            Self::I64(v) => v.iter().map(|&x| x as f64).collect(),
+            Self::U64(v) => v.iter().map(|&x| x as f64).collect(),
+            Self::F32(v) => all(v),
+            Self::F64(v) => v.clone(),
+        }
+    }
+
     /// The first number of a numeric attribute, in double.
     pub fn as_f64(&self) -> Option<f64> {
-        match self {
-            Self::Text(_) | Self::Strings(_) => None,
-            Self::I8(v) => v.first().map(|&x| f64::from(x)),
-            Self::U8(v) => v.first().map(|&x| f64::from(x)),
-            Self::I16(v) => v.first().map(|&x| f64::from(x)),
-            Self::U16(v) => v.first().map(|&x| f64::from(x)),
-            Self::I32(v) => v.first().map(|&x| f64::from(x)),
-            Self::U32(v) => v.first().map(|&x| f64::from(x)),
-            Self::I64(v) => v.first().map(|&x| x as f64),
-            Self::U64(v) => v.first().map(|&x| x as f64),
-            Self::F32(v) => v.first().map(|&x| f64::from(x)),
-            Self::F64(v) => v.first().copied(),
-        }
+        self.numbers().first().copied()
     }
 }
 
@@ -256,25 +264,14 @@ impl Variable {
         }
     }
 
-    /// The values with the CF conventions applied: fill and missing values become NaN, `scale_factor` and `add_offset` are applied. `None` for text.
+    /// The values with the CF conventions applied ([`Packing`](crate::Packing)): fill and missing values become NaN, `_Unsigned`, `scale_factor` and
+    /// `add_offset` are applied. `None` for text.
     pub fn decode(&self) -> Option<ArrayD<f64>> {
         let mut array = self.values.to_f64()?;
-        let missing: Vec<f64> = ["_FillValue", "missing_value"]
-            .iter()
-            .filter_map(|name| self.attributes.get(name).and_then(AttributeValue::as_f64))
-            .collect();
-        let scale = self.attributes.get("scale_factor").and_then(AttributeValue::as_f64);
-        let offset = self.attributes.get("add_offset").and_then(AttributeValue::as_f64);
-        if missing.is_empty() && scale.is_none() && offset.is_none() {
-            return Some(array);
+        let packing = self.packing();
+        if !packing.is_plain() {
+            array.mapv_inplace(|stored| packing.value(stored));
         }
-        array.mapv_inplace(|stored| {
-            if missing.contains(&stored) {
-                return f64::NAN;
-            }
-            let scaled = scale.map_or(stored, |factor| stored * factor);
-            offset.map_or(scaled, |shift| scaled + shift)
-        });
         Some(array)
     }
 

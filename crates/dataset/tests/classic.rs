@@ -156,6 +156,46 @@ fn other_types_are_widened_without_loss() {
     assert!(matches!(&error, Error::CannotHold { name, .. } if name == "odd"), "{error}");
 }
 
+/// What marks missing values, and the limits, stay what they are in the type that the variable becomes.
+#[test]
+fn markers_and_limits_survive_the_widening() {
+    let long = |list: &[i64]| AttributeValue::I64(list.to_vec());
+    let written = |values: Values, attributes: Attributes| {
+        let mut map = Dataset::new();
+        map.add_dimension("x", 3);
+        map.variables.push(Variable::new("v", &["x"], values, attributes));
+        let read = dataset::from_bytes(&dataset::to_bytes(&map).unwrap(), "wide.nc").unwrap();
+        let seen: Vec<f64> = read.variables[0].decode().unwrap().into_iter().collect();
+        (read.variables[0].clone(), seen)
+    };
+    // The marker is in no cell: 0 stays a height.
+    let heights = || Values::I64(arr1(&[0, 5, -7]).into_dyn());
+    let attributes =
+        Attributes::new().with("missing_value", long(&[i64::MIN])).with("valid_max", long(&[i64::MAX]));
+    let (variable, seen) = written(heights(), attributes);
+    assert_eq!(seen, [0.0, 5.0, -7.0]);
+    assert_eq!(variable.attributes.get("missing_value"), Some(&AttributeValue::F64(vec![i64::MIN as f64])));
+    assert_eq!(variable.attributes.get("valid_max"), Some(&AttributeValue::F64(vec![i64::MAX as f64])));
+    // It is in a cell, and not the first of its list.
+    let holes = Values::I64(arr1(&[0, i64::MIN, -7]).into_dyn());
+    let (_, seen) = written(holes, Attributes::new().with("missing_value", long(&[-7, i64::MIN])));
+    assert!(seen[0] == 0.0 && seen[1].is_nan() && seen[2].is_nan(), "{seen:?}");
+    // What fits goes on to be the narrowest integer.
+    let (variable, seen) = written(heights(), Attributes::new().with("missing_value", long(&[-7])));
+    assert_eq!(variable.values.data_type(), DataType::I32);
+    assert!(seen[..2] == [0.0, 5.0] && seen[2].is_nan(), "{seen:?}");
+    // Bytes with a marker that is no byte.
+    let bytes = || Values::U8(arr1(&[0, 5, 255]).into_dyn());
+    let (variable, seen) = written(bytes(), Attributes::new().with("missing_value", long(&[65_541])));
+    assert_eq!((variable.values.data_type(), seen), (DataType::I32, vec![0.0, 5.0, 255.0]));
+    // Bytes that are meant to be signed.
+    let attributes =
+        Attributes::new().with("_Unsigned", "false").with("_FillValue", AttributeValue::U8(vec![5]));
+    let (variable, seen) = written(bytes(), attributes);
+    assert_eq!((variable.values.data_type(), variable.attributes.len()), (DataType::I8, 1));
+    assert!(seen[0] == 0.0 && seen[1].is_nan() && seen[2] == -1.0, "{seen:?}");
+}
+
 #[test]
 fn nan_of_any_kind_becomes_the_quiet_nan() {
     let mut map = Dataset::new();

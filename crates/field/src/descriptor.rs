@@ -336,28 +336,11 @@ fn drawable(
 }
 
 fn flags(variable: &VariableHeader) -> Vec<(f64, String)> {
-    let values = variable.attributes.get("flag_values").map(numbers).unwrap_or_default();
+    let values = variable.attributes.get("flag_values").map(AttributeValue::numbers).unwrap_or_default();
     let meanings = variable.attributes.text("flag_meanings").unwrap_or_default();
-    values.into_iter().zip(meanings.split_whitespace().map(|m| m.replace('_', " "))).collect()
-}
-
-fn numbers(value: &AttributeValue) -> Vec<f64> {
-    fn all<T: Copy + Into<f64>>(list: &[T]) -> Vec<f64> {
-        list.iter().map(|&x| x.into()).collect()
-    }
-    match value {
-        AttributeValue::Text(_) | AttributeValue::Strings(_) => Vec::new(),
-        AttributeValue::I8(v) => all(v),
-        AttributeValue::U8(v) => all(v),
-        AttributeValue::I16(v) => all(v),
-        AttributeValue::U16(v) => all(v),
-        AttributeValue::I32(v) => all(v),
-        AttributeValue::U32(v) => all(v),
-        AttributeValue::I64(v) => v.iter().map(|&x| x as f64).collect(),
-        AttributeValue::U64(v) => v.iter().map(|&x| x as f64).collect(),
-        AttributeValue::F32(v) => all(v),
-        AttributeValue::F64(v) => all(v),
-    }
+    let packing = variable.packing();
+    let values = values.into_iter().map(|flag| packing.number(flag));
+    values.zip(meanings.split_whitespace().map(|m| m.replace('_', " "))).collect()
 }
 
 fn in_words(value: &AttributeValue) -> String {
@@ -365,7 +348,7 @@ fn in_words(value: &AttributeValue) -> String {
         AttributeValue::Strings(list) => list.join(", "),
         other => match other.as_text() {
             Some(text) => text.to_owned(),
-            None => list(numbers(other).into_iter().take(16).map(|x| x.to_string())),
+            None => list(other.numbers().into_iter().take(16).map(|x| x.to_string())),
         },
     };
     text.chars().take(500).collect()

@@ -1,6 +1,6 @@
 //! Where values come from: parts of variables, in double, with what is missing as NaN.
 
-use dataset::{AttributeValue, Dataset, Header, VariableHeader};
+use dataset::{Dataset, Header, Packing, VariableHeader};
 use ndarray::Slice;
 
 use crate::MapError;
@@ -39,34 +39,12 @@ impl<S: Slabs> Slabs for Coordinates<'_, S> {
 /// The value that the NetCDF library stores where nothing was written; also found in files that do not say so.
 const DEFAULT_FILL: f64 = 9.969_209_968_386_869e36;
 
-/// How stored numbers become values (CF conventions, section 8.1 and 2.5.1).
-struct Packing {
-    missing: Vec<f64>,
-    scale: f64,
-    offset: f64,
-}
-
-impl Packing {
-    fn of(variable: &VariableHeader) -> Self {
-        let number = |name: &str| variable.attributes.get(name).and_then(AttributeValue::as_f64);
-        Self {
-            missing: ["_FillValue", "missing_value"].into_iter().filter_map(number).collect(),
-            scale: number("scale_factor").unwrap_or(1.0),
-            offset: number("add_offset").unwrap_or(0.0),
-        }
+/// The value to show of a stored number; NaN when it is missing or nothing that a map can show.
+fn shown(packing: &Packing, stored: f64) -> f64 {
+    if !stored.is_finite() || stored.abs() >= DEFAULT_FILL * 0.999_999 {
+        return f64::NAN;
     }
-
-    fn decode(&self, stored: f64) -> f64 {
-        // A fill value may be given in double for values in single precision.
-        let is_missing = |&fill: &f64| stored == fill || (stored as f32 == fill as f32 && fill.abs() > 1e15);
-        if !stored.is_finite()
-            || stored.abs() >= DEFAULT_FILL * 0.999_999
-            || self.missing.iter().any(is_missing)
-        {
-            return f64::NAN;
-        }
-        stored * self.scale + self.offset
-    }
+    packing.value(stored)
 }
 
 impl Slabs for dataset::File {
@@ -77,8 +55,8 @@ impl Slabs for dataset::File {
         count: &[usize],
     ) -> Result<Vec<f64>, MapError> {
         let stored = self.read_slab(&variable.name, start, count)?.to_f64().unwrap_or_default();
-        let packing = Packing::of(variable);
-        Ok(stored.iter().map(|&value| packing.decode(value)).collect())
+        let packing = variable.packing();
+        Ok(stored.iter().map(|&value| shown(&packing, value)).collect())
     }
 }
 
@@ -124,12 +102,12 @@ impl Slabs for Opened {
         };
         let stored = dataset.variable(&variable.name).and_then(|variable| variable.values.to_f64());
         let stored = stored.unwrap_or_default();
-        let packing = Packing::of(variable);
+        let packing = variable.packing();
         let part = stored.slice_each_axis(|axis| {
             let first = start[axis.axis.index()];
             Slice::from(first..first + count[axis.axis.index()])
         });
-        Ok(part.iter().map(|&value| packing.decode(value)).collect())
+        Ok(part.iter().map(|&value| shown(&packing, value)).collect())
     }
 }
 

@@ -240,6 +240,32 @@ fn packed_and_missing_values_are_decoded() {
 }
 
 #[test]
+fn holes_in_single_precision_and_unsigned_bytes_are_shown_as_they_are_meant() {
+    let folder = TempDir::new().unwrap();
+    let mut d = regular();
+    let holes = Array::from_shape_fn(IxDyn(&[6, 12]), |at| if at[0] == 0 { -9999.9_f32 } else { 5.0 });
+    let attributes = Attributes::new().with("missing_value", -9999.9);
+    d.variables.push(Variable::new("holes", &["lat", "lon"], Values::F32(holes), attributes));
+    let classes = Array::from_shape_fn(IxDyn(&[6, 12]), |_| -126_i8);
+    let attributes = Attributes::new()
+        .with("_Unsigned", "true")
+        .with("flag_values", dataset::AttributeValue::I8(vec![10, -126]))
+        .with("flag_meanings", "crops shrubs");
+    d.variables.push(Variable::new("classes", &["lat", "lon"], Values::I8(classes), attributes));
+    let file = stored(&folder, "a.nc", &d);
+    let hints = Hints::default();
+    let value = |name, i, j| {
+        let choice = Choice { variable: Some(name), at: None };
+        view(&file, &hints).value(&choice, i, j).unwrap()["value"].clone()
+    };
+    assert_eq!((value("holes", 4, 0), value("holes", 4, 1)), (Value::Null, Value::from(5.0)));
+    assert_eq!(value("classes", 0, 0), 130.0);
+    let description = describe(&file, file.header(), None, &hints).unwrap();
+    let classes = description.variables.iter().find(|v| v.name == "classes").unwrap();
+    assert_eq!(classes.flags, [(10.0, "crops".to_owned()), (130.0, "shrubs".to_owned())]);
+}
+
+#[test]
 fn a_window_names_what_it_is() {
     let folder = TempDir::new().unwrap();
     let file = stored(&folder, "a.nc", &regular());

@@ -30,6 +30,22 @@ pub enum Error {
         /// Shape of the latitudes.
         lat_shape: Vec<usize>,
     },
+    /// Axes that span more points than a grid may have.
+    #[error(
+        "{lon} and {lat} span {rows} x {columns} points, and a grid may have {most}: use a coarser or smaller grid"
+    )]
+    TooLarge {
+        /// Name of the longitudes.
+        lon: String,
+        /// Name of the latitudes.
+        lat: String,
+        /// Number of latitudes.
+        rows: usize,
+        /// Number of longitudes.
+        columns: usize,
+        /// The most points.
+        most: usize,
+    },
     /// A grid without points.
     #[error("{lon} and {lat} hold no point")]
     Empty {

@@ -249,8 +249,7 @@ impl Base {
     /// The type of the stored numbers; packed numbers are edited as what they stand for.
     pub(crate) fn data_type(&self) -> Result<DataType, Error> {
         let variable = self.variable_header()?;
-        let packed =
-            ["scale_factor", "add_offset"].iter().any(|name| variable.attributes.get(name).is_some());
+        let packed = variable.packing().changes_values();
         Ok(if packed { DataType::F64 } else { variable.data_type })
     }
 

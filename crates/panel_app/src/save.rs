@@ -6,7 +6,7 @@
 
 use boundary::subbasins::{self, Basin};
 use boundary::{Release, Silent};
-use dataset::{AttributeValue, DataType, Dataset, Values, Variable};
+use dataset::{AttributeValue, DataType, Dataset, Packing, Values, Variable};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Map as Object, json};
 use store::{Edit, Reach, Saved};
@@ -133,7 +133,7 @@ fn moved() -> Error {
 /// Replaces packed numbers by what they stand for.
 fn unpack(variable: &mut Variable) {
     let Some(values) = variable.decode() else { return };
-    for name in ["scale_factor", "add_offset", "missing_value", "_FillValue"] {
+    for name in Packing::ATTRIBUTES {
         variable.attributes.remove(name);
     }
     variable.attributes.set_first("_FillValue", f64::NAN);
@@ -142,20 +142,26 @@ fn unpack(variable: &mut Variable) {
 
 /// Stores the values in another type, and the attributes that have to be of the same type with them.
 fn widen(variable: &mut Variable, to: DataType) {
+    // In single precision a marker given in double stands as what it was rounded to, and goes on to stand so.
+    let single = matches!(variable.values, Values::F32(_));
+    let as_stored = |number: f64| if single { f64::from(number as f32) } else { number };
     let Some(values) = variable.values.to_f64() else { return };
     let Some(converted) = converted(values, to) else { return };
     variable.values = converted;
     for name in ["_FillValue", "missing_value"] {
-        if let Some(number) = variable.attributes.get(name).and_then(AttributeValue::as_f64) {
-            let value = match to {
-                DataType::F64 => AttributeValue::F64(vec![number]),
-                DataType::F32 => AttributeValue::F32(vec![number as f32]),
-                DataType::I8 => AttributeValue::I8(vec![number as i8]),
-                DataType::I16 => AttributeValue::I16(vec![number as i16]),
-                _ => AttributeValue::I32(vec![number as i32]),
-            };
-            variable.attributes.set(name, value);
+        let numbers = variable.attributes.get(name).map(AttributeValue::numbers).unwrap_or_default();
+        if numbers.is_empty() {
+            continue;
         }
+        let numbers = numbers.into_iter().map(as_stored);
+        let value = match to {
+            DataType::F64 => AttributeValue::F64(numbers.collect()),
+            DataType::F32 => AttributeValue::F32(numbers.map(|x| x as f32).collect()),
+            DataType::I8 => AttributeValue::I8(numbers.map(|x| x as i8).collect()),
+            DataType::I16 => AttributeValue::I16(numbers.map(|x| x as i16).collect()),
+            _ => AttributeValue::I32(numbers.map(|x| x as i32).collect()),
+        };
+        variable.attributes.set(name, value);
     }
 }
 

@@ -282,7 +282,8 @@ impl Action {
         }
     }
 
-    /// Says whether the action can be meant on maps of this meaning; an action that passes can be done on any values.
+    /// Says whether the action can be meant on maps of this meaning; an action that passes can be done on any values, but for a
+    /// line that is far too long for the map.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -394,7 +395,7 @@ impl Action {
             }
             Operation::FillSeas { to } => fixed(fixes::fill_seas(map, values, &mask, *to)),
             Operation::OpenChannel { line, width, depth_m } => {
-                fixed(fixes::open_channel(map, values, &mask, line, *width, *depth_m))
+                fixed(fixes::open_channel(map, values, &mask, line, *width, *depth_m)?)
             }
             Operation::ClosePassages { height_m } => {
                 fixed(fixes::close_passages(map, values, &mask, *height_m))

@@ -21,6 +21,10 @@ pub enum Error {
     NoMeaning { operation: &'static str, meaning: Meaning },
     #[error("a channel needs a line of at least two points")]
     ShortLine,
+    #[error(
+        "the line is far too long for this map: draw it within the map, and around it a few times at the most"
+    )]
+    LongLine,
     #[error("a width of {width} cells: use 1 to {most}")]
     Width { width: u32, most: u32 },
     #[error("{passes} passes of smoothing: use 1 to {most}")]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use ndarray::aview1;
 
+use super::Error;
 use super::action::{CopiedCell, Fill, Line};
 use super::geometry::{Centres, Map, Meaning};
 use super::maps::Maps;
@@ -145,7 +146,13 @@ impl PartialOrd for Height {
     }
 }
 
+/// The most points that stand for a line on a map: six times around a global map of a minute of arc.
+const MOST_SAMPLES: f64 = (1 << 19) as f64;
+
 /// Makes sea along a line.
+///
+/// # Errors
+/// [`Error::LongLine`], whatever the values are.
 pub(super) fn open_channel(
     map: &Map,
     values: &[f64],
@@ -153,31 +160,32 @@ pub(super) fn open_channel(
     line: &Line,
     width: u32,
     depth_m: f64,
-) -> Cells {
+) -> Result<Cells, Error> {
     let below = (width as usize - 1) / 2;
-    let mut channel = Vec::new();
-    for cell in path(map, line) {
+    let mut channel = vec![false; map.cells()];
+    // A line that runs over itself is stamped once.
+    let mut stamped = vec![false; map.cells()];
+    follow(map, line, |cell| {
+        if std::mem::replace(&mut stamped[cell], true) {
+            return;
+        }
         let (row, column) = map.position(cell);
         for i in 0..width as usize {
             for j in 0..width as usize {
                 let row = (row + i).checked_sub(below).filter(|&row| row < map.rows());
                 let column = wrapped(map, (column + j) as i64 - below as i64);
                 if let (Some(row), Some(column)) = (row, column) {
-                    channel.push(row * map.columns() + column);
+                    channel[row * map.columns() + column] = true;
                 }
             }
         }
-    }
+    })?;
     let depth = map.meaning() == Meaning::Depth;
     let new = if depth { depth_m } else { -depth_m };
     let deep = |value: f64| if depth { value >= new } else { value <= new };
-    rising(
-        channel
-            .into_iter()
-            .filter(|&cell| mask.contains(cell) && !deep(values[cell]))
-            .map(|cell| (cell as u32, new))
-            .collect(),
-    )
+    let cells =
+        (0..channel.len()).filter(|&cell| channel[cell] && mask.contains(cell) && !deep(values[cell]));
+    Ok(cells.map(|cell| (cell as u32, new)).collect())
 }
 
 /// The column that a number stands for, across the date line where it is joined.
@@ -188,16 +196,18 @@ fn wrapped(map: &Map, column: i64) -> Option<usize> {
     (0..columns).contains(&column).then_some(column as usize)
 }
 
-/// The cells along a line, each touching the one before along an edge.
-pub(super) fn path(map: &Map, line: &Line) -> Vec<usize> {
-    let mut cells: Vec<usize> = Vec::new();
-    let mut go_to = |next: usize| match cells.last() {
-        None => cells.push(next),
-        Some(&last) => cells.extend(steps(map, last, next)),
+/// Visits the cells along a line, each touching the one before along an edge.
+fn follow(map: &Map, line: &Line, mut visit: impl FnMut(usize)) -> Result<(), Error> {
+    let mut last = None;
+    let mut go_to = |next: usize| match last.replace(next) {
+        None => visit(next),
+        Some(last) => steps(map, last, next).for_each(&mut visit),
     };
     if line.column_row.is_empty() {
+        let spacing = sampling(map);
+        check_length(&line.lon_lat, spacing)?;
         let mut near = None;
-        for point in sampled(map, &line.lon_lat) {
+        for point in densified(&line.lon_lat, spacing) {
             near = map.nearest(point, near);
             near.into_iter().for_each(&mut go_to);
         }
@@ -212,13 +222,24 @@ pub(super) fn path(map: &Map, line: &Line) -> Vec<usize> {
             row * map.columns() + column
         };
         let spacing = 0.25;
+        check_length(&line.column_row, spacing)?;
         densified(&line.column_row, spacing).map(cell_at).for_each(&mut go_to);
     }
-    cells
+    Ok(())
 }
 
-/// Points along a line in degrees, close enough to miss no cell that matters.
-fn sampled(map: &Map, points: &[Point]) -> impl Iterator<Item = Point> {
+/// Refuses a line that would be followed for hours: it is no line on this map.
+fn check_length(points: &[Point], spacing: f64) -> Result<(), Error> {
+    if samples(points, spacing) > MOST_SAMPLES { Err(Error::LongLine) } else { Ok(()) }
+}
+
+/// How many points stand for a line.
+fn samples(points: &[Point], spacing: f64) -> f64 {
+    points.windows(2).map(|ends| parts(ends[0], ends[1], spacing)).sum()
+}
+
+/// The spacing in degrees of points along a line that misses no cell that matters.
+fn sampling(map: &Map) -> f64 {
     let spacing = match map.centres() {
         Centres::Axes { lon_deg, lat_deg } => {
             let step = |axis: &[f64]| {
@@ -231,15 +252,22 @@ fn sampled(map: &Map, points: &[Point]) -> impl Iterator<Item = Point> {
         }
         _ => 90.0 / (map.rows().max(map.columns()) as f64),
     };
-    densified(points, spacing.max(0.01)).collect::<Vec<_>>().into_iter()
+    spacing.max(0.01)
 }
 
-/// The points of a line and further ones between them, at most `spacing` apart in each coordinate.
+/// Into how many parts a stretch of a line falls.
+fn parts(from: Point, to: Point, spacing: f64) -> f64 {
+    let apart = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
+    (apart / spacing).ceil().max(1.0)
+}
+
+/// The points of a line and further ones between them, at most `spacing` apart in each coordinate; further apart on lines
+/// that are too long for any map.
 pub(super) fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = Point> + '_ {
+    let spacing = spacing * (samples(points, spacing) / MOST_SAMPLES).max(1.0);
     let between = points.windows(2).flat_map(move |ends| {
         let [from, to] = [ends[0], ends[1]];
-        let apart = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
-        let parts = (apart / spacing).ceil().clamp(1.0, 1e6) as usize;
+        let parts = parts(from, to, spacing) as usize;
         (1..=parts).map(move |k| {
             let t = k as f64 / parts as f64;
             [from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])]
@@ -249,7 +277,7 @@ pub(super) fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = 
 }
 
 /// From one cell to another by edges, the shorter way around; without the first.
-fn steps(map: &Map, from: usize, to: usize) -> Vec<usize> {
+fn steps(map: &Map, from: usize, to: usize) -> impl Iterator<Item = usize> {
     let (mut row, mut column) = map.position(from);
     let (last_row, last_column) = map.position(to);
     let columns = map.columns() as i64;
@@ -259,8 +287,10 @@ fn steps(map: &Map, from: usize, to: usize) -> Vec<usize> {
     }
     let along = last_row as i64 - row as i64;
     let (mut done_across, mut done_along) = (0_i64, 0_i64);
-    let mut cells = Vec::new();
-    while done_across < across.abs() || done_along < along.abs() {
+    std::iter::from_fn(move || {
+        if done_across == across.abs() && done_along == along.abs() {
+            return None;
+        }
         // The direction that lags behind goes first.
         if (2 * done_across + 1) * along.abs() <= (2 * done_along + 1) * across.abs()
             && done_across < across.abs()
@@ -272,9 +302,8 @@ fn steps(map: &Map, from: usize, to: usize) -> Vec<usize> {
             done_along += 1;
             row = (row as i64 + along.signum()) as usize;
         }
-        cells.push(row * map.columns() + column);
-    }
-    cells
+        Some(row * map.columns() + column)
+    })
 }
 
 /// A passage one cell wide: sea on both sides along it, land on both banks.

@@ -1,6 +1,6 @@
 //! Interpolating one variable, straight from its stored values.
 
-use dataset::{AttributeValue, Values, Variable};
+use dataset::{Packing, Values};
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis as Dim, IxDyn, Zip};
 
@@ -40,38 +40,6 @@ impl Places {
     }
 }
 
-/// How stored numbers become values (CF conventions).
-pub(super) struct Packing {
-    missing: Vec<f64>,
-    scale: Option<f64>,
-    offset: Option<f64>,
-}
-
-impl Packing {
-    pub(super) fn of(variable: &Variable) -> Self {
-        let number = |name: &str| variable.attributes.get(name).and_then(AttributeValue::as_f64);
-        Self {
-            missing: ["_FillValue", "missing_value"].into_iter().filter_map(number).collect(),
-            scale: number("scale_factor"),
-            offset: number("add_offset"),
-        }
-    }
-
-    /// True when values are more than the stored numbers with gaps.
-    pub(super) fn changes_values(&self) -> bool {
-        self.scale.is_some() || self.offset.is_some()
-    }
-
-    #[inline]
-    fn value(&self, stored: f64) -> f64 {
-        if self.missing.contains(&stored) {
-            return f64::NAN;
-        }
-        let scaled = self.scale.map_or(stored, |factor| stored * factor);
-        self.offset.map_or(scaled, |shift| scaled + shift)
-    }
-}
-
 /// Interpolates numbers along `axes`: pairs of an axis of the variable and the places along it, longitude first.
 ///
 /// Integers and packed numbers are taken in double. Single precision becomes double by linear interpolation and
@@ -89,7 +57,7 @@ pub(super) fn interpolate(
     }
     match values {
         Values::F32(array) if single_stays_single && !packing.changes_values() => {
-            let load = |x: f32| if packing.missing.contains(&f64::from(x)) { f32::NAN } else { x };
+            let load = |x: f32| if packing.is_missing(f64::from(x)) { f32::NAN } else { x };
             match axes.iter().all(|(_, places)| matches!(places.by, By::Nearest(_))) {
                 true => Values::F32(gathered(array.view(), load, axes, f32::NAN)),
                 false => Values::F64(numbers(array.view(), load, axes, f32::NAN, f64::from)),

@@ -2,8 +2,9 @@
 //!
 //! CDF-2 has no unsigned and no 64-bit integers. `u8` becomes `i16`, `u16` becomes `i32`; `u32`, `i64` and `u64`
 //! become `i32` if every value fits, else `f64` if it holds every value exactly, else they are refused. The
-//! attributes that are compared with values (`_FillValue`, `valid_range`, ...) follow their variable; others
-//! are widened by the same rule on their own. Strings become characters with a dimension for their length.
+//! attributes that are compared with values (`_FillValue`, `valid_range`, ...) follow their variable, which becomes
+//! wide enough for them too; others are widened by the same rule on their own. Strings become characters with a
+//! dimension for their length.
 
 use std::borrow::Cow;
 
@@ -73,12 +74,23 @@ fn cannot(name: &str, what: String) -> Error {
     Error::CannotHold { file: IN_MEMORY.to_owned(), name: name.to_owned(), what }
 }
 
-/// What to convert to.
-#[derive(Clone, Copy)]
+/// What to convert to, narrowest first.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Target {
     I16,
     I32,
     F64,
+}
+
+impl Target {
+    /// True for a number that stays what it is, beyond 2^53 but for rounding.
+    fn holds(self, number: i128) -> bool {
+        match self {
+            Self::I16 => i16::try_from(number).is_ok(),
+            Self::I32 => i32::try_from(number).is_ok(),
+            Self::F64 => true,
+        }
+    }
 }
 
 fn target(value: &AttributeValue, format: Format) -> Result<Option<Target>, String> {
@@ -88,20 +100,25 @@ fn target(value: &AttributeValue, format: Format) -> Result<Option<Target>, Stri
     Ok(Some(match value {
         AttributeValue::U8(_) => Target::I16,
         AttributeValue::U16(_) => Target::I32,
-        AttributeValue::U32(v) => target_for(v.iter().map(|&x| x.into()))?,
-        AttributeValue::I64(v) => target_for(v.iter().map(|&x| x.into()))?,
-        AttributeValue::U64(v) => target_for(v.iter().map(|&x| x.into()))?,
+        AttributeValue::U32(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
+        AttributeValue::I64(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
+        AttributeValue::U64(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
         _ => return Ok(None),
     }))
 }
 
-fn target_for(mut values: impl Iterator<Item = i128>) -> Result<Target, String> {
+/// The target for values. Missing ones need not be exact: the marker and the cells that it marks are rounded alike
+/// (the default fill value of i64 is -2^63 + 2).
+fn target_for(
+    mut values: impl Iterator<Item = i128>,
+    is_missing: &dyn Fn(i128) -> bool,
+) -> Result<Target, String> {
     let mut target = Target::I32;
-    match values.find(|&value| {
-        if i32::try_from(value).is_err() {
+    match values.find(|value| {
+        if !Target::I32.holds(*value) {
             target = Target::F64;
         }
-        value.abs() > EXACT_LIMIT
+        value.abs() > EXACT_LIMIT && !is_missing(*value)
     }) {
         Some(value) => {
             Err(format!("holds {value}, which is beyond 32-bit integers and exact double precision"))
@@ -131,48 +148,55 @@ fn converted(value: &AttributeValue, target: Target) -> AttributeValue {
 }
 
 fn widened(variable: &Variable, format: Format) -> Result<Variable, Error> {
-    // A fill value outside of the target (the default one of i64 is -2^63 + 2) only has to stay equal to the
-    // values that it marks, which the same rounding of both guarantees.
-    let fill = variable.attributes.get("_FillValue").and_then(integer);
-    macro_rules! choose {
-        ($array:ident) => {{
-            let values = $array.iter().map(|&x| i128::from(x)).filter(|&x| Some(x) != fill);
-            let fits = |fill: i128| i32::try_from(fill).is_ok();
-            match target_for(values).map_err(|what| cannot(&variable.name, what))? {
-                Target::I32 if !fill.is_none_or(fits) => Target::F64,
-                target => target,
-            }
-        }};
+    let packing = variable.packing();
+    if packing.means_signed() {
+        return signed(variable, format);
     }
+    macro_rules! least {
+        ($array:ident) => {
+            target_for($array.iter().map(|&x| i128::from(x)), &|x| packing.is_missing(x as f64))
+                .map_err(|what| cannot(&variable.name, what))?
+        };
+    }
+    let least = match &variable.values {
+        Values::U8(_) => Target::I16,
+        Values::U16(_) => Target::I32,
+        Values::U32(a) => least!(a),
+        Values::I64(a) => least!(a),
+        Values::U64(a) => least!(a),
+        _ => Target::F64,
+    };
+    // A marker or limit that was cut to a narrower type would be another number, and mark other values.
+    let follow = |name: &str| OF_THE_VALUES_TYPE.contains(&name);
+    let numbers: Vec<i128> = variable
+        .attributes
+        .iter()
+        .filter(|(name, _)| follow(name))
+        .flat_map(|(_, value)| integers(value))
+        .collect();
+    let holds_all = |target: &Target| *target >= least && numbers.iter().all(|&x| target.holds(x));
+    let target = [Target::I16, Target::I32].into_iter().find(holds_all).unwrap_or(Target::F64);
     macro_rules! convert {
-        ($array:ident, $target:expr) => {
-            match $target {
+        ($array:ident) => {
+            match target {
                 Target::I16 => Values::I16($array.mapv(|x| x as i16)),
                 Target::I32 => Values::I32($array.mapv(|x| x as i32)),
                 Target::F64 => Values::F64($array.mapv(|x| x as f64)),
             }
         };
     }
-    let (values, target) = match &variable.values {
-        Values::U8(a) => (convert!(a, Target::I16), Target::I16),
-        Values::U16(a) => (convert!(a, Target::I32), Target::I32),
-        Values::U32(a) => {
-            let target = choose!(a);
-            (convert!(a, target), target)
-        }
-        Values::I64(a) => {
-            let target = choose!(a);
-            (convert!(a, target), target)
-        }
-        Values::U64(a) => {
-            let target = choose!(a);
-            (convert!(a, target), target)
-        }
-        other => (other.clone(), Target::F64),
+    let values = match &variable.values {
+        Values::U8(a) => convert!(a),
+        Values::U16(a) => convert!(a),
+        Values::U32(a) => convert!(a),
+        Values::I64(a) => convert!(a),
+        Values::U64(a) => convert!(a),
+        other => other.clone(),
     };
     let mut attributes = Attributes::new();
-    for (name, value) in variable.attributes.iter() {
-        if OF_THE_VALUES_TYPE.contains(&name) {
+    // `_Unsigned` is about the type that was.
+    for (name, value) in variable.attributes.iter().filter(|(name, _)| *name != "_Unsigned") {
+        if follow(name) {
             attributes.set(name, converted(value, target));
         } else {
             let own = Attributes::new().with(name, value.clone());
@@ -183,15 +207,50 @@ fn widened(variable: &Variable, format: Format) -> Result<Variable, Error> {
     Ok(Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values })
 }
 
-fn integer(value: &AttributeValue) -> Option<i128> {
-    Some(match value {
-        AttributeValue::U8(v) => (*v.first()?).into(),
-        AttributeValue::U16(v) => (*v.first()?).into(),
-        AttributeValue::U32(v) => (*v.first()?).into(),
-        AttributeValue::I64(v) => (*v.first()?).into(),
-        AttributeValue::U64(v) => (*v.first()?).into(),
-        _ => return None,
-    })
+/// Unsigned numbers that are meant to be signed (`_Unsigned = "false"`), as such; and what is compared with them.
+fn signed(variable: &Variable, format: Format) -> Result<Variable, Error> {
+    let values = match &variable.values {
+        Values::U8(a) => Values::I8(a.mapv(|x| x as i8)),
+        Values::U16(a) => Values::I16(a.mapv(|x| x as i16)),
+        Values::U32(a) => Values::I32(a.mapv(|x| x as i32)),
+        other => other.clone(),
+    };
+    let mut attributes = variable.attributes.clone();
+    attributes.remove("_Unsigned");
+    for name in OF_THE_VALUES_TYPE {
+        match attributes.get(name) {
+            Some(AttributeValue::U8(v)) => {
+                let list = v.iter().map(|&x| x as i8).collect();
+                attributes.set(name, AttributeValue::I8(list));
+            }
+            Some(AttributeValue::U16(v)) => {
+                let list = v.iter().map(|&x| x as i16).collect();
+                attributes.set(name, AttributeValue::I16(list));
+            }
+            Some(AttributeValue::U32(v)) => {
+                let list = v.iter().map(|&x| x as i32).collect();
+                attributes.set(name, AttributeValue::I32(list));
+            }
+            _ => {}
+        }
+    }
+    let attributes = widened_attributes(&attributes, format, &variable.name)?;
+    Ok(Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values })
+}
+
+/// The whole numbers of an attribute of a type that has to be converted.
+fn integers(value: &AttributeValue) -> Vec<i128> {
+    fn all<T: Copy + Into<i128>>(list: &[T]) -> Vec<i128> {
+        list.iter().map(|&x| x.into()).collect()
+    }
+    match value {
+        AttributeValue::U8(v) => all(v),
+        AttributeValue::U16(v) => all(v),
+        AttributeValue::U32(v) => all(v),
+        AttributeValue::I64(v) => all(v),
+        AttributeValue::U64(v) => all(v),
+        _ => Vec::new(),
+    }
 }
 
 /// Strings as characters; the new last dimension is `string<length>`, as xarray names it.

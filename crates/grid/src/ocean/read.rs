@@ -20,6 +20,9 @@ const T_POINTS: [(&str, &str); 6] = [
     ("geolon", "geolat"),
 ];
 
+/// The most points that axes may span, as many as a regridded map may have: a small file can name billions.
+const MOST_POINTS: usize = 1 << 26;
+
 /// A grid that was read, and from what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadGrid {
@@ -178,6 +181,15 @@ fn points(lon: &Variable, lat: &Variable, choice: Choice) -> Result<Points, Erro
             let axis = |v: &Variable| v.decode()?.into_dimensionality::<Ix1>().ok();
             let (x, y) = (axis(lon).ok_or_else(no_numbers)?, axis(lat).ok_or_else(no_numbers)?);
             let shape = (y.len(), x.len());
+            if shape.0.checked_mul(shape.1).is_none_or(|points| points > MOST_POINTS) {
+                return Err(Error::TooLarge {
+                    lon: lon.name.clone(),
+                    lat: lat.name.clone(),
+                    rows: shape.0,
+                    columns: shape.1,
+                    most: MOST_POINTS,
+                });
+            }
             Points {
                 lon_deg: Array2::from_shape_fn(shape, |(_, i)| x[i]),
                 lat_deg: Array2::from_shape_fn(shape, |(j, _)| y[j]),
@@ -327,6 +339,15 @@ mod tests {
         let read = OceanGrid::from_dataset(&with(&[("lat", &["lat"], y), ("lon", &["lon"], x)])).unwrap();
         assert_eq!(read.chosen.choice, Choice::Axes);
         assert_eq!(read.grid.t().at(1, 2), (-120.0, 45.0));
+    }
+
+    #[test]
+    fn axes_of_a_small_file_make_no_huge_grid() {
+        let axis = || ArrayD::zeros(vec![65_536]);
+        let file = with(&[("lat", &["lat"], axis()), ("lon", &["lon"], axis())]);
+        let error = OceanGrid::from_dataset(&file).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { rows: 65_536, .. }), "{error}");
+        assert!(error.to_string().contains("coarser"), "{error}");
     }
 
     #[test]
