@@ -326,13 +326,10 @@ async fn act(request: HttpRequest, world: Known, way: Path<(String, String)>, bo
     let (id, verb) = way.into_inner();
     let mut world = locked(&world);
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    match verb.as_str() {
-        "exec" => {
-            // The id carries what is to be run: nobody has to remember it.
-            let command = body["Cmd"].as_array().map(|words| words.len()).unwrap_or(0);
-            return HttpResponse::Created().json(json!({ "Id": format!("{id}-{command}") }));
-        }
-        _ => {}
+    if verb == "exec" {
+        // The id carries what is to be run: nobody has to remember it.
+        let command = body["Cmd"].as_array().map(|words| words.len()).unwrap_or(0);
+        return HttpResponse::Created().json(json!({ "Id": format!("{id}-{command}") }));
     }
     let query = request.query_string();
     world.changes.push(("POST".into(), format!("containers/{id}/{verb}?{query}"), body));
