@@ -74,6 +74,7 @@ class Editor extends EventTarget {
     this.link = new Link(this.config.socket);
     this.link.addEventListener('hello', (event) => this.#greeted(event.detail));
     this.link.addEventListener('frame', (event) => this.#received(event.detail));
+    this.link.addEventListener('refused', (event) => this.trouble(event.detail));
     this.link.addEventListener('state', () => this.#showLink());
   }
 
