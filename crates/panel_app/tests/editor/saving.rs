@@ -197,6 +197,34 @@ async fn integers_keep_their_type_and_their_missing_values() {
     }
 }
 
+/// The slices of a variable have one type: one that holds what was done on all of them, whichever comes first.
+#[actix_web::test]
+async fn a_slice_does_not_take_from_another_the_type_that_it_needs() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut whole = integers();
+    // With missing values they would be edited as doubles.
+    let variable = whole.variables.iter_mut().find(|v| v.name == "count").unwrap();
+    let Values::I16(values) = &mut variable.values else { panic!("16 bits") };
+    values.mapv_inplace(|value| value.max(0));
+    let half = (0, json!({ "relative": { "value": 0.5 } }));
+    let large = (1, json!({ "absolute": { "value": 40_000 } }));
+    // Which slice is stored first is up to chance.
+    for round in 0..8 {
+        let id = server.upload(&ada, &whole);
+        let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=raw&variable=count")).await;
+        let (first, second) = if round % 2 == 0 { (&half, &large) } else { (&large, &half) };
+        for (month, operation) in [first, second] {
+            let action = json!({ "operation": operation, "selection": cell(1, 1) });
+            tab.ask(json!({ "type": "apply", "at": [month], "action": action })).await;
+        }
+        tab.save("").await;
+        let saved = numbers(&server.latest(id, FileType::Raw).1, "count");
+        let at = COLUMNS + 1;
+        assert_eq!((saved[at], saved[ROWS * COLUMNS + at]), (at as f64 + 0.5, 40_000.0));
+    }
+}
+
 #[actix_web::test]
 async fn single_precision_and_packed_numbers_are_stored_as_what_they_are() {
     let server = Server::start().await;
