@@ -543,8 +543,7 @@ impl Work {
         };
         let (revision, file) = self.base.other(&self.store, from.revision)?;
         let name = from.variable.clone().unwrap_or_else(|| self.base.variable.clone());
-        let header = file.header();
-        let values = self.base.plane(&file, header, &name, at)?;
+        let values = self.base.copied(&revision, &file, &name, at)?;
         let plane = self.plane(at)?;
         let (map, present) = (plane.document.map(), plane.document.values());
         let mask = action.select(map, present);

@@ -392,3 +392,45 @@ async fn cells_are_copied_from_another_revision() {
     assert_eq!(tab.value(3, 3).await, json!(heights()[[3, 3]]));
     assert_eq!(tab.value(4, 3).await, json!(heights()[[3, 4]] + 10.0));
 }
+
+/// Sub-basins are no variable of a file: they are copied from the masks of the revision that is chosen.
+#[actix_web::test]
+async fn sub_basins_are_copied_from_the_revision_that_is_chosen() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let bathy = server.add(id, FileType::Bathy, &bathymetry());
+    let path = format!("sub_basins?id={id}");
+    let mut saved = Vec::new();
+    for basin in [3, 1] {
+        let mut tab = server.open(&ada, &path).await;
+        tab.apply(json!({ "absolute": { "value": basin } }), cell(1, 5)).await;
+        saved.push(tab.save("").await["revision"].clone());
+    }
+    let mut tab = server.open(&ada, &path).await;
+    assert_eq!(tab.value(1, 5).await, json!(1.0));
+    let sources = tab.ask(json!({ "type": "sources" })).await.head["items"].clone();
+    let listed: Vec<&Value> = sources.as_array().unwrap().iter().map(|item| &item["revision"]).collect();
+    assert_eq!(listed, [&saved[1], &saved[0]], "{sources}");
+    assert_eq!(sources[0]["variables"], json!(["basins"]));
+    let copy = |revision: &Value| {
+        let operation = json!({ "copy": { "source": "", "cells": [] } });
+        let action = json!({ "operation": operation, "selection": cell(1, 5) });
+        json!({ "type": "apply", "action": action, "copy": { "revision": revision } })
+    };
+    tab.ask(copy(&saved[0])).await;
+    assert_eq!(tab.value(1, 5).await, json!(3.0));
+    tab.ask(copy(&saved[1])).await;
+    assert_eq!(tab.value(1, 5).await, json!(1.0));
+    // What has none, and what is on another grid.
+    let (code, message) = tab.refused(copy(&json!(bathy.revision))).await;
+    assert_eq!((code.as_str(), message.contains("no sub-basins")), ("invalid", true), "{message}");
+    let mut wider = dataset::Dataset::new();
+    for name in ["atlmsk", "pacmsk", "indmsk"] {
+        let mask = ndarray::Array2::from_elem((12, 21), 1.0).into_dyn();
+        wider.add_f64(name, &["y", "x"], mask, Attributes::new());
+    }
+    let other = server.add(id, FileType::SubBasins, &wider);
+    let (code, message) = tab.refused(copy(&json!(other.revision))).await;
+    assert_eq!((code.as_str(), message.contains("21 x 12 there")), ("invalid", true), "{message}");
+}
