@@ -102,14 +102,7 @@ pub(crate) fn find(store: &Store, wanted: &Wanted) -> Result<Draft, Error> {
         file_type: *file_type,
         variable,
     };
-    let ids = ids(&newest);
-    let mut draft = store.open_draft(&of, &ids)?;
-    if draft.bases != ids && store.draft_events(draft.id, 0)?.is_empty() {
-        // Nothing was done on the older revisions: there is nothing to keep.
-        store.append_to_draft(draft.id, 0, Vec::new(), Some(&ids))?;
-        draft = store.draft(draft.id)?.unwrap_or(draft);
-    }
-    Ok(draft)
+    Ok(store.open_draft(&of, &ids(&newest))?)
 }
 
 pub(crate) fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
@@ -117,15 +110,23 @@ pub(crate) fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
 }
 
 impl Work {
-    /// Opens a draft with everything that was done in it.
+    /// Opens a draft with everything that was done in it; one in which nothing was done begins on the newest revisions.
     ///
     /// # Errors
     /// Revisions that are gone or cannot be read, or a failing store.
-    pub(crate) fn open(store: &Store, wanted: &Wanted, draft: Draft) -> Result<Self, Error> {
+    pub(crate) fn open(store: &Store, wanted: &Wanted, mut draft: Draft) -> Result<Self, Error> {
         let Wanted { data_file, editor, file_type, .. } = wanted;
-        let base = Base::open(store, data_file, *editor, *file_type, &draft.of.variable, &draft.bases)?;
-        let history = History::of(store.draft_events(draft.id, 0)?)?;
         let newest = base::newest(store, data_file, *editor, *file_type)?;
+        let mut events = store.draft_events(draft.id, 0)?;
+        if events.is_empty() && draft.bases != ids(&newest) {
+            // Only while it is read: what is done on older revisions in memory would be done anew on the newer ones.
+            store.append_to_draft(draft.id, 0, Vec::new(), Some(&ids(&newest)))?;
+            // As it is now, also when another process was quicker.
+            draft = store.draft(draft.id)?.unwrap_or(draft);
+            events = store.draft_events(draft.id, 0)?;
+        }
+        let base = Base::open(store, data_file, *editor, *file_type, &draft.of.variable, &draft.bases)?;
+        let history = History::of(events)?;
         let newest = newest.first().map_or(0, |revision| revision.revision);
         let mut work = Self {
             store: store.clone(),

@@ -195,7 +195,7 @@ class Editor extends EventTarget {
     this.about = hello;
     this.closed = false;
     this.variable = hello.field.variables.find((v) => v.name === hello.variable);
-    const fresh = !before || before.draft !== hello.draft || before.rows !== hello.rows || before.columns !== hello.columns;
+    const fresh = !before || before.draft !== hello.draft || before.revision !== hello.revision || before.rows !== hello.rows || before.columns !== hello.columns;
     if (fresh) this.#begin();
     this.awaited = new Set(hello.maps.map((m) => m.map));
     this.#take(hello.state, true);
