@@ -1,7 +1,8 @@
 //! What is asked and changes nothing.
 
-use serde_json::{Value, json};
-use workflow::FileType;
+use serde_json::{Map, Value, json};
+use store::{Edit, Reach};
+use workflow::{FileType, Step};
 
 use crate::harness::{COLUMNS, ROWS, Server, bathymetry, heights, integers, topography};
 
@@ -238,4 +239,55 @@ async fn consequences_follow_the_edits_for_those_who_want_them() {
     // What is there already is shown at once to one who begins to look.
     other.ask(json!({ "type": "consequences", "on": ["routing"] })).await;
     assert_eq!(other.event("consequence").await.head["sequence"], json!(5));
+}
+
+/// What cannot be computed is said whenever somebody asks, is tried again then, and holds nothing else back.
+#[actix_web::test]
+async fn a_consequence_that_fails_is_told_again_and_holds_back_no_other() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let routed = |orcafile: &str| {
+        let mut parameters = Map::new();
+        parameters.insert("orcafile".into(), orcafile.into());
+        let edit = Edit {
+            data_file: id,
+            step: Some(Step::Routing),
+            file_type: FileType::Routing,
+            staged: server.staged(&topography()),
+            info: Map::new(),
+            parameters,
+            parents: Vec::new(),
+            findings: Vec::new(),
+            reach: Reach::Everything,
+            form_key: None,
+            request_id: None,
+        };
+        server.store.record_edit(edit).unwrap();
+    };
+    // With an ocean grid of one's own, which was never uploaded.
+    routed("custom");
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    tab.ask(json!({ "type": "consequences", "on": ["routing", "bathymetry"] })).await;
+    let (first, second) = (tab.event("consequence").await.head, tab.event("consequence").await.head);
+    assert_eq!((&first["of"], &first["error"]), (&json!("routing"), &Value::Null));
+    let failed = |told: &Value| {
+        assert_eq!(told["of"], json!("bathymetry"), "{told}");
+        assert!(told["error"].as_str().unwrap().contains("no ocean grid of your own"), "{told}");
+    };
+    failed(&second);
+    // Other requests do not begin it again: each further calculation would be told of before those below.
+    for _ in 0..3 {
+        tab.ask(json!({ "type": "list", "map": "oceans" })).await;
+    }
+    for orcafile in ["custom", "generated"] {
+        routed(orcafile);
+        tab.ask(json!({ "type": "consequences", "on": [] })).await;
+        tab.ask(json!({ "type": "consequences", "on": ["bathymetry"] })).await;
+        let told = tab.event("consequence").await.head;
+        match orcafile {
+            "custom" => failed(&told),
+            _ => assert_eq!((&told["of"], &told["error"]), (&json!("bathymetry"), &Value::Null), "{told}"),
+        }
+    }
 }
