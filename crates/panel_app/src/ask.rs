@@ -84,7 +84,7 @@ impl Work {
             "maps": maps,
             "findings": base.findings,
             "previous": self.previous_summary()?,
-            "state": self.whole_state(),
+            "state": self.whole_state()?,
         });
         match hello {
             Value::Object(hello) => Ok(hello),

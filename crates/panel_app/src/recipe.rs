@@ -30,7 +30,7 @@ struct Previous {
 
 impl Work {
     /// The plane that is meant where none is named.
-    fn first_plane(&self) -> Result<Vec<usize>, Error> {
+    pub(crate) fn first_plane(&self) -> Result<Vec<usize>, Error> {
         Ok(vec![0; self.base.leading()?.len()])
     }
 

@@ -189,6 +189,8 @@ async fn any_slice_of_any_variable_can_be_seen_and_edited() {
     let add = json!({ "operation": { "relative": { "value": 7 } }, "selection": cell });
     let changed = tab.ask(json!({ "type": "apply", "at": [1], "action": add })).await.head;
     assert_eq!((&changed["at"], &changed["state"]["actions"][0]["at"]), (&json!([1]), &json!([1])));
+    let range = |at: usize| json!([1000.0 * at as f64, (1000 * at + ROWS * COLUMNS - 1) as f64]);
+    assert_eq!(changed["state"]["range"], range(1), "of the slice that was changed");
     let value = |at: usize| json!({ "type": "cell", "cell": [1, 1], "at": [at] });
     assert_eq!(tab.ask(value(1)).await.head["value"], json!(1000.0 + 37.0 + 7.0));
     assert_eq!(tab.ask(value(0)).await.head["value"], json!(37.0));
@@ -206,6 +208,27 @@ async fn any_slice_of_any_variable_can_be_seen_and_edited() {
     let mut again = server.open(&ada, &path).await;
     assert_eq!(again.ask(value(1)).await.head["value"], json!(1044.0));
     assert_eq!(again.ask(value(0)).await.head["value"], json!(44.0));
+}
+
+/// A variable may have more slices than there is memory for: those that nobody edited are not kept.
+#[actix_web::test]
+async fn a_slice_that_was_only_looked_at_does_not_stay_in_memory() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &integers());
+    let path = format!("value_changer?id={id}&file_type=raw&variable=count");
+    let mut tab = server.open(&ada, &path).await;
+    let look = |at: usize| json!({ "type": "cell", "cell": [1, 1], "at": [at] });
+    // The hello says the range of the first slice, if that is in memory.
+    tab.ask(look(0)).await;
+    let first = json!([0.0, (ROWS * COLUMNS - 1) as f64]);
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], first);
+    tab.ask(look(2)).await;
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], Value::Null);
+    let action = json!({ "operation": { "relative": { "value": 0 } }, "selection": "all" });
+    tab.ask(json!({ "type": "apply", "at": [0], "action": action })).await;
+    tab.ask(look(2)).await;
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], first, "edited");
 }
 
 #[actix_web::test]
