@@ -7,9 +7,10 @@ use field::descriptor::{self, Choice};
 use field::encode::{Fidelity, encode};
 use field::slice::Window;
 use serde_json::{Map as Object, Value, json};
+use workflow::FileType;
 
-use crate::base::{Live, layer_variable};
-use crate::editor::{layer_name, layer_title};
+use crate::base::{BASINS, Live, layer_variable};
+use crate::editor::{Editor, layer_name, layer_title};
 use crate::error::Error;
 use crate::plane::{MapChange, as_window, told};
 use crate::protocol::{self, Ask, View};
@@ -83,7 +84,7 @@ impl Work {
             "maps": maps,
             "findings": base.findings,
             "previous": self.previous_summary()?,
-            "state": self.whole_state(),
+            "state": self.whole_state()?,
         });
         match hello {
             Value::Object(hello) => Ok(hello),
@@ -386,9 +387,10 @@ impl Work {
     /// The revisions that *copy from* can take values of: those with a variable on this grid.
     fn sources(&self) -> Result<Object<String, Value>, Error> {
         let shape = &self.base.variable_header()?.shape;
+        let divided = self.base.editor == Editor::SubBasins;
         let mut items = Vec::new();
         for revision in self.store.revisions(self.base.data_file.id)? {
-            if !revision.file_type.is_netcdf() {
+            if !revision.file_type.is_netcdf() || (divided && revision.file_type != FileType::SubBasins) {
                 continue;
             }
             // A file that cannot be read is none to copy from.
@@ -403,6 +405,8 @@ impl Work {
                 .map(|v| v.name.as_str())
                 .collect();
             if !variables.is_empty() {
+                // Of their masks the sub-basins are one map.
+                let variables = if divided { vec![BASINS] } else { variables };
                 items.push(json!({
                     "revision": revision.revision,
                     "file_type": revision.file_type.as_str(),

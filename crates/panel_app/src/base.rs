@@ -292,6 +292,39 @@ impl Base {
         Array2::from_shape_vec((rows, columns), values).map_err(Error::internal)
     }
 
+    /// A plane of another revision, to copy from.
+    ///
+    /// # Errors
+    /// A revision without such values on this grid.
+    pub(crate) fn copied(
+        &self,
+        revision: &Revision,
+        file: &File,
+        name: &str,
+        at: &[usize],
+    ) -> Result<Array2<f64>, Error> {
+        if name != BASINS || self.editor != Editor::SubBasins {
+            return self.plane(file, file.header(), name, at);
+        }
+        if revision.file_type != FileType::SubBasins {
+            return Err(Error::Invalid(format!(
+                "Revision {} has no sub-basins to copy: it is {}.",
+                revision.revision,
+                revision.file_type.title()
+            )));
+        }
+        let masks = file.read_all().map_err(|error| unreadable(&self.data_file, revision, error))?;
+        let basins =
+            subbasins::from_dataset(&masks).map_err(|error| unreadable(&self.data_file, revision, error))?;
+        if basins.dim() != self.map.dim() {
+            let ((rows, columns), (own_rows, own_columns)) = (basins.dim(), self.map.dim());
+            return Err(Error::Invalid(format!(
+                "The sub-basins are {columns} x {rows} there and {own_columns} x {own_rows} here: values can be taken from the same grid only."
+            )));
+        }
+        Ok(numbers(&basins))
+    }
+
     /// Another revision of the workflow, for copying from.
     pub(crate) fn other(&self, store: &Store, number: i32) -> Result<(Revision, File), Error> {
         let revision = store.revision(self.data_file.id, number)?.filter(|r| r.file_type.is_netcdf());
@@ -377,7 +410,12 @@ fn division(
     };
     findings.extend(made.findings.into_iter().map(stored_finding));
     let basins = subbasins::from_dataset(&made.dataset).map_err(wrong)?;
-    Ok((basins.mapv(|basin: Basin| f64::from(basin as u8)), findings))
+    Ok((numbers(&basins), findings))
+}
+
+/// A division as it is edited.
+pub(crate) fn numbers(basins: &Array2<Basin>) -> Array2<f64> {
+    basins.mapv(|basin| f64::from(basin as u8))
 }
 
 /// A finding of the numerics, as the store keeps it.

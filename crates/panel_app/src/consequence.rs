@@ -60,12 +60,14 @@ pub(crate) fn kind(editor: Editor, name: &str) -> Result<Kind, Error> {
     known.ok_or_else(|| Error::NotFound(format!("This editor does not compute '{name}'.")))
 }
 
-/// What a calculation gave, or why it did not.
+/// What a calculation gave of each kind, or why it did not.
+type Made = Vec<(Kind, Result<Container, String>)>;
+
+/// What became of a calculation.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     sequence: i64,
-    kinds: BTreeSet<Kind>,
-    made: Result<Vec<(Kind, Container)>, String>,
+    made: Made,
 }
 
 /// How the consequences of a draft stand.
@@ -82,6 +84,13 @@ impl Consequences {
     /// What a page that begins to look is shown at once.
     pub(crate) fn shown(&self, kind: Kind) -> Option<Frame> {
         self.shown.get(&kind).cloned()
+    }
+
+    /// Lets a kind that has failed be computed again, though the state is the same: what was in its way may be mended.
+    pub(crate) fn try_again(&mut self, kind: Kind) {
+        if let (false, Some((_, kinds))) = (self.running, &mut self.begun) {
+            kinds.remove(&kind);
+        }
     }
 
     /// Begins to compute what is wanted, unless that is done or under way.
@@ -109,15 +118,16 @@ impl Consequences {
             let Ok(_permit) = computing.acquire_owned().await else { return };
             let asked = kinds.clone();
             let made = blocking(move || computed(&store, &data_file, &map, values, &asked, sequence)).await;
-            let made = match made {
-                Ok(made) => made,
-                Err(error) => {
-                    tracing::error!(cause = ?error, "the consequences of an edit ended unexpectedly");
-                    Err("It ended unexpectedly; the error has been written to the log.".to_owned())
-                }
-            };
+            let made = made.unwrap_or_else(|error| {
+                tracing::error!(cause = ?error, "the consequences of an edit ended unexpectedly");
+                Err("It ended unexpectedly; the error has been written to the log.".to_owned())
+            });
+            // What is wrong with the topography is wrong for all kinds.
+            let made = made.unwrap_or_else(|message| {
+                kinds.into_iter().map(|kind| (kind, Err(message.clone()))).collect()
+            });
             if let Some(jobs) = jobs.upgrade() {
-                let _ = jobs.send(Job::Computed(Outcome { sequence, kinds, made })).await;
+                let _ = jobs.send(Job::Computed(Outcome { sequence, made })).await;
             }
         });
     }
@@ -125,29 +135,25 @@ impl Consequences {
     /// What is told of a calculation that has ended; nothing when the draft is another by now.
     pub(crate) fn take(&mut self, outcome: Outcome, now: i64) -> Vec<(Kind, Frame)> {
         self.running = false;
-        let Outcome { sequence, kinds, made } = outcome;
+        let Outcome { sequence, made } = outcome;
         if sequence != now {
             return Vec::new();
         }
-        match made {
-            Ok(made) => {
-                let frames = made.into_iter().map(|(kind, container)| {
-                    (kind, Frame::Binary(container.to_bytes().into()))
-                });
-                let frames: Vec<_> = frames.collect();
-                self.shown.extend(frames.iter().cloned());
-                frames
+        let frames = made.into_iter().map(|(kind, made)| match made {
+            Ok(container) => {
+                let frame = Frame::Binary(container.to_bytes().into());
+                self.shown.insert(kind, frame.clone());
+                (kind, frame)
             }
-            Err(message) => kinds
-                .into_iter()
-                .map(|kind| {
-                    let told = json!({
-                        "type": "consequence", "of": kind.name(), "sequence": sequence, "error": sentence(&message),
-                    });
-                    (kind, Frame::Text(told.to_string()))
-                })
-                .collect(),
-        }
+            // It counts as begun all the same, else the next request, whatever it is, would begin it again.
+            Err(message) => {
+                let told = json!({
+                    "type": "consequence", "of": kind.name(), "sequence": sequence, "error": sentence(&message),
+                });
+                (kind, Frame::Text(told.to_string()))
+            }
+        });
+        frames.collect()
     }
 }
 
@@ -159,18 +165,16 @@ fn computed(
     values: Array2<f64>,
     kinds: &BTreeSet<Kind>,
     sequence: i64,
-) -> Result<Vec<(Kind, Container)>, String> {
+) -> Result<Made, String> {
     let began = Instant::now();
     let words = |error: store::Error| error.to_string();
     let parameters = store.step(data_file.id, Step::Routing).map_err(words)?.parameters.unwrap_or_default();
     let text = |name: &str| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
     let release: Release = text("release").parse().unwrap_or_default();
-    let ocean = match kinds.contains(&Kind::Bathymetry) {
-        true => Some(ocean(store, data_file, text("orcafile") == "custom")?),
-        false => None,
-    };
-    let made =
-        consequences::of(map, values.view(), ocean.as_ref(), release).map_err(|error| error.to_string())?;
+    let wanted = kinds.contains(&Kind::Bathymetry);
+    let ocean = wanted.then(|| ocean(store, data_file, text("orcafile") == "custom")).transpose();
+    let points = ocean.as_ref().ok().and_then(Option::as_ref);
+    let made = consequences::of(map, values.view(), points, release).map_err(|error| error.to_string())?;
     let findings: Vec<store::Finding> = made.findings.into_iter().map(stored_finding).collect();
     let seconds = began.elapsed().as_secs_f64();
     let header = |kind: Kind, map: &str, title: &str, style: &str, (rows, columns): (usize, usize)| {
@@ -184,9 +188,9 @@ fn computed(
     if kinds.contains(&Kind::Routing) {
         let basins = made.river_basins.mapv(|number| if number == 0 { f64::NAN } else { f64::from(number) });
         let header = header(Kind::Routing, "basins", "River basins", "categorical", basins.dim());
-        frames.push((Kind::Routing, with_values(header, &basins)));
+        frames.push((Kind::Routing, Ok(with_values(header, &basins))));
     }
-    if let (Some(depths), Some(points)) = (&made.depths_m, &ocean) {
+    if let (Some(depths), Some(points)) = (&made.depths_m, points) {
         let mut header = header(Kind::Bathymetry, "depths", "Bathymetry", "depth", depths.dim());
         header.insert("grid".into(), json!({ "kind": "curvilinear" }));
         let mut container = with_values(header, depths);
@@ -195,7 +199,10 @@ fn computed(
         let corners = corners(&flat(&points.lon_deg), &flat(&points.lat_deg), columns);
         container.push("lon", &encode(&corners.lon, columns + 1, Fidelity::Single));
         container.push("lat", &encode(&corners.lat, columns + 1, Fidelity::Single));
-        frames.push((Kind::Bathymetry, container));
+        frames.push((Kind::Bathymetry, Ok(container)));
+    }
+    if let Err(message) = ocean {
+        frames.push((Kind::Bathymetry, Err(message)));
     }
     Ok(frames)
 }

@@ -77,6 +77,9 @@ pub(crate) struct History {
     pub(crate) sequence: i64,
     /// The events themselves, for going back.
     events: Vec<DraftEvent>,
+    /// For each event, the position of the last one that made the items and the cursor what they are after it: itself,
+    /// an earlier one, or none. What was gone back over is passed over, however often.
+    makers: Vec<Option<usize>>,
 }
 
 /// Why an event has no meaning now.
@@ -111,6 +114,11 @@ impl History {
     pub(crate) fn take(&mut self, stored: DraftEvent) -> Result<(), Meaningless> {
         let event = parsed(&stored.event)?;
         self.check(&event)?;
+        let maker = match event {
+            Event::Restore { to } => self.maker(to),
+            Event::Snapshot { .. } | Event::Rebase => self.maker(self.sequence),
+            _ => Some(self.events.len()),
+        };
         match event {
             Event::Apply { at, action } => self.push(&stored, at, What::Apply(action)),
             Event::Toggle { number } => {
@@ -120,9 +128,7 @@ impl History {
             Event::Undo => self.cursor -= 1,
             Event::Redo => self.cursor += 1,
             Event::Restore { to } => {
-                let earlier: Vec<DraftEvent> =
-                    self.events.iter().filter(|event| event.sequence <= to).cloned().collect();
-                let then = Self::of(earlier)?;
+                let then = Self::of(self.making(to))?;
                 (self.items, self.cursor) = (then.items, then.cursor);
             }
             Event::Snapshot { name } => self.snapshots.push(Snapshot {
@@ -135,7 +141,23 @@ impl History {
         }
         self.sequence = stored.sequence;
         self.events.push(stored);
+        self.makers.push(maker);
         Ok(())
+    }
+
+    /// The position of the last event that made what there was after the event `sequence`.
+    fn maker(&self, sequence: i64) -> Option<usize> {
+        let until = self.events.partition_point(|event| event.sequence <= sequence);
+        until.checked_sub(1).and_then(|last| self.makers[last])
+    }
+
+    /// The events that made what there was after the event `sequence`, in order; none of them goes back.
+    fn making(&self, sequence: i64) -> Vec<DraftEvent> {
+        let before = |&at: &usize| at.checked_sub(1).and_then(|before| self.makers[before]);
+        let mut making: Vec<DraftEvent> =
+            std::iter::successors(self.maker(sequence), before).map(|at| self.events[at].clone()).collect();
+        making.reverse();
+        making
     }
 
     /// Says whether an event has a meaning now.
@@ -310,6 +332,32 @@ mod tests {
             assert_eq!(values(&h), expected, "{to}");
         }
         assert_eq!(history(vec![Event::Restore { to: 1 }]), Err(Meaningless::NoPoint(1)));
+    }
+
+    /// Each of them goes back to what another made, which would double the work if it were all done anew.
+    #[test]
+    fn going_back_and_forth_a_thousand_times_is_soon_done() {
+        let mut events = vec![apply(&[], 1.0), Event::Undo, apply(&[], 2.0), apply(&[], 3.0)];
+        for k in 0..1000_i64 {
+            // To what there was before the last time.
+            let to = match k {
+                0 => 1,
+                1 => 4,
+                _ => 3 + 2 * k,
+            };
+            events.push(Event::Snapshot { name: format!("before going back to {to}") });
+            events.push(Event::Restore { to });
+        }
+        let mut h = history(events.clone()).unwrap();
+        assert_eq!((values(&h), h.snapshots.len()), (vec![2.0, 3.0], 1000));
+        assert_eq!(values(&history(events[..events.len() - 2].to_vec()).unwrap()), [1.0]);
+        // It goes on from there like from any other state.
+        events.extend([Event::Undo, Event::Toggle { number: 3 }, Event::Restore { to: 2004 }, Event::Redo]);
+        assert_eq!(history(events.clone()), Err(Meaningless::NothingToRedo));
+        events.pop();
+        events.push(Event::Undo);
+        h = history(events).unwrap();
+        assert_eq!((values(&h), h.cursor, h.items.len()), (vec![2.0], 1, 2));
     }
 
     #[test]

@@ -523,8 +523,9 @@ impl Task {
         let new: Vec<Kind> = page.wants.difference(&before).copied().collect();
         for kind in new {
             // What is there already is shown at once.
-            if let Some(frame) = self.consequences.shown(kind) {
-                self.answer(tab, frame);
+            match self.consequences.shown(kind) {
+                Some(frame) => self.answer(tab, frame),
+                None => self.consequences.try_again(kind),
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ struct Previous {
 
 impl Work {
     /// The plane that is meant where none is named.
-    fn first_plane(&self) -> Result<Vec<usize>, Error> {
+    pub(crate) fn first_plane(&self) -> Result<Vec<usize>, Error> {
         Ok(vec![0; self.base.leading()?.len()])
     }
 
@@ -239,7 +239,7 @@ impl Work {
                 // Sub-basins that cannot be read are the business of their own editor.
                 let masks = dataset::read(self.store.path(&saved)).ok();
                 let basins = masks.and_then(|masks| subbasins::from_dataset(&masks).ok());
-                Ok(basins.map(|basins| basins.mapv(|basin| f64::from(basin as u8))))
+                Ok(basins.as_ref().map(base::numbers))
             }
             Editor::InternalOceans | Editor::ValueChanger => Ok(None),
         }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::base::{BASINS, stored_finding};
 use crate::editor::Editor;
 use crate::error::{Error, sentence};
+use crate::plane::Plane;
 use crate::work::{Changed, Work};
 
 /// Letters of a description at most.
@@ -75,7 +76,7 @@ impl Work {
 
     /// Whether the edits raised or lowered land and nothing else: then the bathymetry is kept.
     fn is_land_only(&self) -> bool {
-        let changed = |plane: &&crate::plane::Plane| {
+        let changed = |plane: &&Plane| {
             let original = plane.document.original();
             original.iter().zip(plane.document.values()).any(|(a, b)| a.to_bits() != b.to_bits())
         };
@@ -97,12 +98,13 @@ impl Work {
         if self.base.data_type()? != self.base.variable_header()?.data_type {
             unpack(variable);
         }
+        // Before any value is stored, and for all planes at once: a type that one needs is not taken back for another.
+        if let Some(data_type) = widest(self.planes.values()) {
+            widen(variable, data_type);
+        }
         for (at, plane) in &self.planes {
             let document = &plane.document;
             let mut position = self.base.full_position(at)?;
-            if document.data_type() != plane.loaded_as {
-                widen(variable, document.data_type());
-            }
             let original = document.original();
             for ((row, column), value) in document.values().indexed_iter() {
                 if value.to_bits() == original[[row, column]].to_bits() {
@@ -140,7 +142,16 @@ fn unpack(variable: &mut Variable) {
     variable.values = Values::F64(values);
 }
 
-/// Stores the values in another type, and the attributes that have to be of the same type with them.
+/// The type that holds what was done on all planes; `None` where that of the file does.
+fn widest<'a>(planes: impl Iterator<Item = &'a Plane>) -> Option<DataType> {
+    /// What numbers widen to, each holding those before it.
+    const WIDER: [DataType; 3] = [DataType::I16, DataType::I32, DataType::F64];
+    let wider = planes.map(|plane| (plane.document.data_type(), plane.loaded_as));
+    let wider = wider.filter(|(needed, loaded_as)| needed != loaded_as).map(|(needed, _)| needed);
+    wider.max_by_key(|needed| WIDER.iter().position(|wider| wider == needed))
+}
+
+/// Stores the values in a wider type, and the attributes that have to be of the same type with them.
 fn widen(variable: &mut Variable, to: DataType) {
     // In single precision a marker given in double stands as what it was rounded to, and goes on to stand so.
     let single = matches!(variable.values, Values::F32(_));

@@ -102,14 +102,7 @@ pub(crate) fn find(store: &Store, wanted: &Wanted) -> Result<Draft, Error> {
         file_type: *file_type,
         variable,
     };
-    let ids = ids(&newest);
-    let mut draft = store.open_draft(&of, &ids)?;
-    if draft.bases != ids && store.draft_events(draft.id, 0)?.is_empty() {
-        // Nothing was done on the older revisions: there is nothing to keep.
-        store.append_to_draft(draft.id, 0, Vec::new(), Some(&ids))?;
-        draft = store.draft(draft.id)?.unwrap_or(draft);
-    }
-    Ok(draft)
+    Ok(store.open_draft(&of, &ids(&newest))?)
 }
 
 pub(crate) fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
@@ -117,15 +110,23 @@ pub(crate) fn ids(revisions: &[Revision]) -> Vec<RevisionId> {
 }
 
 impl Work {
-    /// Opens a draft with everything that was done in it.
+    /// Opens a draft with everything that was done in it; one in which nothing was done begins on the newest revisions.
     ///
     /// # Errors
     /// Revisions that are gone or cannot be read, or a failing store.
-    pub(crate) fn open(store: &Store, wanted: &Wanted, draft: Draft) -> Result<Self, Error> {
+    pub(crate) fn open(store: &Store, wanted: &Wanted, mut draft: Draft) -> Result<Self, Error> {
         let Wanted { data_file, editor, file_type, .. } = wanted;
-        let base = Base::open(store, data_file, *editor, *file_type, &draft.of.variable, &draft.bases)?;
-        let history = History::of(store.draft_events(draft.id, 0)?)?;
         let newest = base::newest(store, data_file, *editor, *file_type)?;
+        let mut events = store.draft_events(draft.id, 0)?;
+        if events.is_empty() && draft.bases != ids(&newest) {
+            // Only while it is read: what is done on older revisions in memory would be done anew on the newer ones.
+            store.append_to_draft(draft.id, 0, Vec::new(), Some(&ids(&newest)))?;
+            // As it is now, also when another process was quicker.
+            draft = store.draft(draft.id)?.unwrap_or(draft);
+            events = store.draft_events(draft.id, 0)?;
+        }
+        let base = Base::open(store, data_file, *editor, *file_type, &draft.of.variable, &draft.bases)?;
+        let history = History::of(events)?;
         let newest = newest.first().map_or(0, |revision| revision.revision);
         let mut work = Self {
             store: store.clone(),
@@ -160,6 +161,9 @@ impl Work {
     /// A plane, read and brought to the present state where it is not in memory.
     pub(crate) fn plane(&mut self, at: &[usize]) -> Result<&mut Plane, Error> {
         if !self.planes.contains_key(at) {
+            // Those that were only looked at are not kept: a variable may have more of them than there is memory for.
+            let edited = self.history.planes();
+            self.planes.retain(|other, _| edited.contains(other));
             let (commands, cursor) = self.history.commands(at);
             let plane = Plane::new(self.base.document(at)?, commands, cursor)?;
             self.planes.insert(at.to_vec(), plane);
@@ -219,7 +223,7 @@ impl Work {
         if !newer.is_empty() {
             self.read_anew()?;
         }
-        Ok(Some(self.told(change.what.name(), Vec::new(), !newer.is_empty())))
+        Ok(Some(self.told(change.what.name(), Vec::new(), Vec::new(), !newer.is_empty())))
     }
 
     /// Does it in memory.
@@ -347,7 +351,7 @@ impl Work {
             Ok(Appended::Stored(stored)) => Ok(Some(self.follow(change.what.name(), carried, stored)?)),
             Ok(Appended::Known(_)) => {
                 self.read_anew()?;
-                Ok(Some(self.told(change.what.name(), Vec::new(), true)))
+                Ok(Some(self.told(change.what.name(), Vec::new(), Vec::new(), true)))
             }
             Ok(Appended::Moved) => {
                 self.read_anew()?;
@@ -390,9 +394,7 @@ impl Work {
         let items = &self.history.items;
         let commands = |at: &Vec<usize>| items.iter().filter(|item| item.at == *at).count();
         self.planes.retain(|at, plane| plane.document.commands().0.len() == commands(at));
-        let mut told = self.told(what, maps, whole);
-        (told.at, told.report) = (at, report);
-        Ok(told)
+        Ok(Told { report, ..self.told(what, at, maps, whole) })
     }
 
     /// Reads everything anew that the store tells.
@@ -435,20 +437,20 @@ impl Work {
     }
 
     /// What is told of the present state, and of what is different from the one told before.
-    pub(crate) fn told(&mut self, what: &'static str, maps: Vec<MapChange>, whole: bool) -> Told {
+    fn told(&mut self, what: &'static str, at: Vec<usize>, maps: Vec<MapChange>, whole: bool) -> Told {
         let statuses = self.statuses();
         let before: HashMap<i64, &str> = self.told.iter().copied().collect();
         let changed = |k: usize| {
             let (number, status) = statuses[k];
             before.get(&number) != Some(&status)
         };
-        let mut state = self.state(changed);
+        let mut state = self.state(&at, changed);
         let now: HashSet<i64> = statuses.iter().map(|(number, _)| *number).collect();
         let gone = self.told.iter().filter(|(number, _)| !now.contains(number));
         state.insert("dropped".into(), gone.map(|(number, _)| *number).collect());
         self.told = statuses;
         let maps = self.shown(maps);
-        Told { what, at: Vec::new(), maps, whole, report: None, state: state.into() }
+        Told { what, at, maps, whole, report: None, state: state.into() }
     }
 
     /// Those of the changes that are on maps that this editor shows.
@@ -460,14 +462,14 @@ impl Work {
     }
 
     /// The state with all actions.
-    pub(crate) fn whole_state(&self) -> Value {
-        let mut state = self.state(|_| true);
+    pub(crate) fn whole_state(&self) -> Result<Value, Error> {
+        let mut state = self.state(&self.first_plane()?, |_| true);
         state.insert("dropped".into(), json!([]));
-        state.into()
+        Ok(state.into())
     }
 
-    /// The state, with those of the actions that `shown` picks.
-    fn state(&self, shown: impl Fn(usize) -> bool) -> Object<String, Value> {
+    /// The state, with those of the actions that `shown` picks, and what there is on the plane `at`.
+    fn state(&self, at: &[usize], shown: impl Fn(usize) -> bool) -> Object<String, Value> {
         let History { items, cursor, snapshots, sequence, .. } = &self.history;
         let statuses = self.history.statuses();
         let actions = items.iter().enumerate().filter(|(k, _)| shown(*k)).map(|(k, item)| {
@@ -499,8 +501,8 @@ impl Work {
         state.insert("can_undo".into(), json!(*cursor > 0));
         state.insert("can_redo".into(), json!(*cursor < items.len()));
         state.insert("snapshots".into(), json!(snapshots));
-        state.insert("counts".into(), self.counts());
-        state.insert("range".into(), json!(self.range()));
+        state.insert("counts".into(), self.counts(at));
+        state.insert("range".into(), json!(self.range(at)));
         state
     }
 
@@ -515,16 +517,16 @@ impl Work {
         )
     }
 
-    /// What is left to correct, on the plane that has derived maps.
-    fn counts(&self) -> Value {
+    /// What is left to correct on a plane.
+    fn counts(&self, at: &[usize]) -> Value {
         let layers = self.base.editor.layers(self.base.meaning);
-        let (Some(plane), false) = (self.planes.values().next(), layers.is_empty()) else { return json!({}) };
+        let (Some(plane), false) = (self.planes.get(at), layers.is_empty()) else { return json!({}) };
         counts(self, &plane.maps.counts())
     }
 
-    /// Smallest and largest value of the first plane.
-    fn range(&self) -> Option<[f64; 2]> {
-        let values = self.planes.values().next()?.document.values();
+    /// Smallest and largest value of a plane; `None` of one that is not in memory.
+    fn range(&self, at: &[usize]) -> Option<[f64; 2]> {
+        let values = self.planes.get(at)?.document.values();
         let known = values.iter().filter(|value| !value.is_nan());
         let range = known.fold([f64::INFINITY, f64::NEG_INFINITY], |[min, max], &v| [min.min(v), max.max(v)]);
         range[0].is_finite().then_some(range)
@@ -543,8 +545,7 @@ impl Work {
         };
         let (revision, file) = self.base.other(&self.store, from.revision)?;
         let name = from.variable.clone().unwrap_or_else(|| self.base.variable.clone());
-        let header = file.header();
-        let values = self.base.plane(&file, header, &name, at)?;
+        let values = self.base.copied(&revision, &file, &name, at)?;
         let plane = self.plane(at)?;
         let (map, present) = (plane.document.map(), plane.document.values());
         let mask = action.select(map, present);

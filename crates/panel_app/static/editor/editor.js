@@ -74,6 +74,7 @@ class Editor extends EventTarget {
     this.link = new Link(this.config.socket);
     this.link.addEventListener('hello', (event) => this.#greeted(event.detail));
     this.link.addEventListener('frame', (event) => this.#received(event.detail));
+    this.link.addEventListener('refused', (event) => this.trouble(event.detail));
     this.link.addEventListener('state', () => this.#showLink());
   }
 
@@ -194,7 +195,7 @@ class Editor extends EventTarget {
     this.about = hello;
     this.closed = false;
     this.variable = hello.field.variables.find((v) => v.name === hello.variable);
-    const fresh = !before || before.draft !== hello.draft || before.rows !== hello.rows || before.columns !== hello.columns;
+    const fresh = !before || before.draft !== hello.draft || before.revision !== hello.revision || before.rows !== hello.rows || before.columns !== hello.columns;
     if (fresh) this.#begin();
     this.awaited = new Set(hello.maps.map((m) => m.map));
     this.#take(hello.state, true);
@@ -202,7 +203,8 @@ class Editor extends EventTarget {
     for (const panel of this.panels) panel.opened?.(fresh);
     if (!fresh) {
       this.#reselect();
-      if (this.at.some((k) => k)) this.#askViews();
+      // The hello is of the first slice.
+      if (this.at.some((k) => k)) { this.range = null; this.#askViews(); }
     }
     this.consequences.follow();
     this.#notices();
@@ -302,7 +304,9 @@ class Editor extends EventTarget {
   }
 
   #changed(header, planes) {
-    if (String(header.at) === String(this.at)) {
+    // Without a place it is of no slice more than of another.
+    const here = !header.at.length || String(header.at) === String(this.at);
+    if (here) {
       for (const part of header.maps) {
         const entry = this.maps.get(part.map);
         if (!entry) continue;
@@ -314,7 +318,8 @@ class Editor extends EventTarget {
       }
     }
     this.preview(null);
-    this.#take(header.state);
+    const { counts, range, ...state } = header.state;
+    this.#take(here ? header.state : state);
     this.sequence = header.sequence;
     const mine = header.author === this.about.tab;
     if (!mine && header.what) this.#flash(`${describe(header.what)} in another window.`);
@@ -720,6 +725,7 @@ class Editor extends EventTarget {
 
   /** Another slice is shown. */
   #sliced() {
+    this.range = null;
     this.#askViews();
     this.#reselect();
     for (const panel of this.panels) panel.changed?.({ maps: this.about.maps });

@@ -5,8 +5,11 @@
  * sent again under the same key after each reconnection, so that it is done once. Requests that only ask are given up
  * when the connection goes (`code: 'lost'`); what they wanted to know is asked anew by whoever needs it.
  *
+ * All unconfirmed changes are of one draft. When a reconnection finds another, that one has been saved, and they are given
+ * up (`code: 'saved'`): the keys are known to their draft only, and what was done on it already would be done again.
+ *
  * Events: `hello` (detail: the frame), `frame` (what the server says by itself: `{ header, planes }`), `state` (the
- * state of the connection changed, see `state`).
+ * state of the connection changed, see `state`), `refused` (detail: why a change of this tab's last page is not done).
  */
 
 import { parse } from '../map/wire.js';
@@ -41,6 +44,7 @@ export class Link extends EventTarget {
   #changes = new Map();
   #pause = FIRST_PAUSE;
   #timer = 0;
+  /** That of the unconfirmed changes. */
   #draft = null;
   #closed = false;
 
@@ -55,6 +59,7 @@ export class Link extends EventTarget {
     addEventListener('online', () => this.now());
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.now(); });
     setInterval(() => this.#ping(), PING);
+    this.#recall();
     this.#connect();
   }
 
@@ -135,12 +140,15 @@ export class Link extends EventTarget {
     this.failures = 0;
     this.#pause = FIRST_PAUSE;
     this.reason = '';
+    const late = (this.#draft ?? hello.draft) !== hello.draft ? [...this.#changes.values()] : [];
+    for (const request of late) this.#changes.delete(request.message.key);
     this.#draft = hello.draft;
     this.state = 'open';
     this.dispatchEvent(new CustomEvent('hello', { detail: hello }));
-    for (const request of this.#kept(hello.draft)) this.#changes.set(request.message.key, request);
     for (const request of this.#changes.values()) this.#send(request);
-    this.dispatchEvent(new Event('state'));
+    this.#remember();
+    const message = `The draft has been saved meanwhile; this is a new one, on revision ${hello.revision}. What had not been confirmed by then was not sent again.`;
+    for (const request of late) request.reject(new Refused({ code: 'saved', message }));
   }
 
   #lost(code) {
@@ -202,12 +210,13 @@ export class Link extends EventTarget {
 
   get #store() { return `climsim unconfirmed ${this.#address}`; }
 
-  /** Those of this tab's last page, for the same draft. */
-  #kept(draft) {
+  /** Takes up those of this tab's last page, which nobody waits for any more. */
+  #recall() {
+    const reject = (error) => this.dispatchEvent(new CustomEvent('refused', { detail: error }));
     try {
-      const kept = JSON.parse(sessionStorage.getItem(this.#store) ?? 'null');
-      if (kept?.draft !== draft) return [];
-      return kept.messages.filter((message) => !this.#changes.has(message.key)).map((message) => ({ message, resolve() {}, reject() {} }));
-    } catch { return []; }
+      const { draft, messages } = JSON.parse(sessionStorage.getItem(this.#store)) ?? { draft: null, messages: [] };
+      this.#draft = draft;
+      for (const message of messages) this.#changes.set(message.key, { message, resolve() {}, reject });
+    } catch { /* There is nothing that can be read. */ }
   }
 }

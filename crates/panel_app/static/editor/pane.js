@@ -396,13 +396,13 @@ export class Pane extends EventTarget {
             tool.move?.(this, this.pointAt(...place), event);
           },
           up: (place, event) => tool.up?.(this, this.pointAt(...place), event),
-          cancel: () => tool.cancel?.(this),
+          cancel: () => (tool.drop ?? tool.cancel)?.call(tool, this),
         };
       },
       walk: (dx, dy) => this.#walk(dx, dy),
       key: (event) => {
         const cell = ['Enter', ' '].includes(event.key) && editor.hovered, at = cell && this.toScreen(cell.i, cell.j);
-        if (at) editor.tool.press?.(this, this.pointAt(...at), event);
+        if (at) editor.tool.press?.(this, this.#pointOf(cell, at), event);
         return Boolean(cell);
       },
     });
@@ -420,6 +420,9 @@ export class Pane extends EventTarget {
     }
     editor.hover(cell, this, true);
     const at = this.toScreen(cell.i, cell.j);
-    if (at) editor.tool.hover?.(this, this.pointAt(...at), null);
+    if (at) editor.tool.hover?.(this, this.#pointOf(cell, at), null);
   }
+
+  /** Where the cell cursor is: its cell is known, while the last drawing may be of another view. */
+  #pointOf({ i, j }, at) { return { ...this.pointAt(...at), cell: { i, j } }; }
 }

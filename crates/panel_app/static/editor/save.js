@@ -27,6 +27,7 @@ export class SaveDialog {
     const step = editor.config.step;
     d.summary.textContent = `${n ? count(n, 'change') : 'No changes'} on revision ${editor.about.revision}. ${step ? 'The step is then done, and what depends on it is computed again.' : 'The stored revisions stay as they are.'}`;
     d.error.hidden = true;
+    d.save.hidden = false;
     d.save.textContent = 'Save';
     this.element.showModal();
     d.text.focus();
@@ -34,7 +35,7 @@ export class SaveDialog {
 
   async #save() {
     const { editor, dom: d } = this;
-    if (this.#sending) return;
+    if (this.#sending || d.save.hidden) return;
     this.#sending = true;
     d.save.disabled = d.cancel.disabled = true;
     d.save.textContent = 'Saving …';
@@ -47,6 +48,9 @@ export class SaveDialog {
     } catch (error) {
       d.error.hidden = false;
       d.error.textContent = error.code === 'conflict' ? `${error.message} Look at the map again, then save.` : error.message;
+      // Perhaps by this very click, whose answer was lost: there is nothing to try again.
+      d.save.hidden = error.code === 'saved';
+      if (d.save.hidden) d.error.append(' ', make('a', { href: editor.config.redirect }, 'To the steps'));
       d.save.textContent = 'Save';
       d.save.disabled = d.cancel.disabled = false;
       this.#sending = false;

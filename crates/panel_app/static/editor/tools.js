@@ -1,7 +1,8 @@
 /**
  * What a drag on a map does. Every tool has keys as well: Shift with arrows walks the cell cursor, Enter sets points.
  *
- * A tool has `down` (true: it takes the drag), `move`, `up`, `cancel`, `press` (Enter at the cell cursor), `draw`.
+ * A tool has `down` (true: it takes the drag), `move`, `up`, `cancel`, `press` (Enter at the cell cursor), `draw`; and
+ * `drop` where giving up a drag leaves something of before.
  */
 
 import { STROKED } from './paint.js';
@@ -33,6 +34,9 @@ function onScreen(pane, points) {
   const shift = view.bounds.wraps && points.length ? Math.round((view.cx - points[0][0]) / 360) * 360 : 0;
   return points.map(([x, y]) => view.toScreen(x + shift, y));
 }
+
+/** A point on the way from the one before: at the turn nearest to that, as the view may have gone round in between. */
+function following(pane, at, before) { return [before ? pane.view.near(at.x, before[0]) : at.x, at.y]; }
 
 export class MoveTool {
   name = 'move';
@@ -70,13 +74,20 @@ export class BoxTool {
   /** Two cells chosen with the keyboard are two corners. */
   press(pane, at, event) {
     if (!this.#from) { this.down(pane, at); this.editor.say('First corner set. Walk to the other corner with Shift and arrows, then press Enter.'); return; }
-    const [a, b] = [this.#from.cell, at.cell];
+    const [a, b] = [this.#from.cell, this.#walked(pane, at).cell];
     this.cancel();
     if (a && b) this.editor.select(this.editor.shapes.cellBox(a, b), modeOf(event, this.editor.mode));
   }
 
   hover(pane, at, event) {
-    if (this.#from && !event) { this.#to = at; this.editor.overlays(); }
+    if (this.#from && !event) { this.#to = this.#walked(pane, at); this.editor.overlays(); }
+  }
+
+  /** A corner as it is reached from where it was: over the seam the columns count on. */
+  #walked(pane, at) {
+    const { columns, periodic } = this.editor.about, { x, cell } = this.#to;
+    const turns = periodic && cell && at.cell ? Math.round((cell.i - at.cell.i) / columns) : 0;
+    return { ...at, x: pane.view.near(at.x, x), cell: at.cell && { ...at.cell, i: at.cell.i + turns * columns } };
   }
 
   #finish(pane, event) {
@@ -117,7 +128,7 @@ export class LassoTool {
     // Closer points than this only make the recipe long.
     if (Math.hypot(at.sx - this.last.sx, at.sy - this.last.sy) < 3) return;
     this.last = at;
-    this.#points.push([at.x, at.y]);
+    this.#points.push(following(pane, at, this.#points.at(-1)));
     this.editor.overlays();
   }
 
@@ -129,12 +140,12 @@ export class LassoTool {
   }
 
   press(pane, at, event) {
-    const [x, y] = this.#points[0] ?? [];
-    const closes = this.#points.length > 2 && Math.hypot(at.x - x, at.y - y) < pane.grid.cellSize / 2;
+    const [first] = this.#points, [x, y] = following(pane, at, first);
+    const closes = this.#points.length > 2 && Math.hypot(x - first[0], y - first[1]) < pane.grid.cellSize / 2;
     if (closes) return this.#finish(event);
     if (!this.#byKeys) this.#points = [];
     this.#byKeys = true;
-    this.#points.push([at.x, at.y]);
+    this.#points.push(following(pane, at, this.#points.at(-1)));
     this.editor.say(this.#points.length < 3 ? `Point ${this.#points.length} set.` : `Point ${this.#points.length} set. Enter on the first point closes the lasso.`);
     this.editor.overlays();
   }
@@ -234,6 +245,7 @@ export class LineTool {
   grabs = true;
   points = [];
   #at = null;
+  #before = 0;
 
   /** @param {(points: number[][]) => void} changed */
   constructor(editor, changed) {
@@ -243,35 +255,44 @@ export class LineTool {
 
   down(pane, at) {
     this.last = at;
+    this.#before = this.points.length;
     return true;
   }
+
+  #set(pane, at) { this.points.push(following(pane, at, this.points.at(-1))); }
 
   move(pane, at) {
     // A drag draws freely.
     if (Math.hypot(at.sx - this.last.sx, at.sy - this.last.sy) < 12) return;
-    if (this.last.drawing) this.points.push([at.x, at.y]);
-    else this.points.push([this.last.x, this.last.y], [at.x, at.y]);
+    if (!this.last.drawing) this.#set(pane, this.last);
+    this.#set(pane, at);
     this.last = { ...at, drawing: true };
     this.editor.overlays();
   }
 
   up(pane, at) {
-    if (!this.last.drawing) this.points.push([at.x, at.y]);
+    if (!this.last.drawing) this.#set(pane, at);
     this.#at = null;
     this.changed(this.points);
     this.editor.overlays();
   }
 
   press(pane, at) {
-    this.points.push([at.x, at.y]);
+    this.#set(pane, at);
     this.editor.say(`Point ${this.points.length} of the line set.`);
     this.changed(this.points);
     this.editor.overlays();
   }
 
   hover(pane, at) {
-    this.#at = [at.x, at.y];
+    this.#at = following(pane, at, this.points.at(-1));
     if (this.points.length) this.editor.overlays();
+  }
+
+  /** The points that were set before the drag stay. */
+  drop() {
+    this.points.splice(this.#before);
+    this.editor.overlays();
   }
 
   cancel() {

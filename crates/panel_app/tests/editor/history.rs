@@ -1,7 +1,13 @@
 //! Two tabs, undo, redo, taking out, going back, resuming: every page sees the same.
 
+use std::time::Duration;
+
+use dataset::Values;
+use panel_app::Limits;
 use serde_json::{Value, json};
+use store::DataFileId;
 use uuid::Uuid;
+use workflow::FileType;
 
 use crate::harness::{COLUMNS, Server, Tab, heights, topography};
 
@@ -160,7 +166,7 @@ async fn a_click_counts_once_however_often_it_is_sent() {
 async fn two_servers_on_one_draft_lose_nothing() {
     let (server, ada, path, mut tab) = open().await;
     let stop = tokio_util::sync::CancellationToken::new();
-    let second = panel_app::bind(&server.context, panel_app::Limits::default(), stop).unwrap();
+    let second = panel_app::bind(&server.context, Limits::default(), stop).unwrap();
     let address = second.addresses[0].to_string();
     actix_web::rt::spawn(second.serve());
     let mut other = Tab::open(&address, &ada.cookie, &path).await.unwrap();
@@ -170,6 +176,50 @@ async fn two_servers_on_one_draft_lose_nothing() {
     assert_eq!((other.value(1, 1).await, other.value(2, 2).await), (json!(10.0), json!(20.0)));
     tab.ask(json!({ "type": "undo" })).await;
     assert_eq!((tab.value(1, 1).await, tab.value(2, 2).await), (json!(10.0), json!(heights()[[2, 2]])));
+}
+
+/// A newer revision is there when a second page comes: what the first one does stays on the revision that it sees.
+#[actix_web::test]
+async fn what_a_draft_stands_on_does_not_move_while_it_is_open() {
+    let (server, ada, path, mut tab) = open().await;
+    let mut newer = topography();
+    let lifted = heights().mapv(|height| height - 1.0).into_dyn();
+    newer.variables.iter_mut().find(|v| v.name == "topo").unwrap().values = Values::F64(lifted);
+    let id = tab.hello["file"]["id"].as_i64().unwrap() as i32;
+    let newer = server.add(DataFileId(id), FileType::Raw, &newer);
+    let other = server.open(&ada, &path).await;
+    assert_eq!(other.hello["revision"], json!(0));
+    tab.apply(json!({ "relative": { "value": 10 } }), cell(1, 1)).await;
+    let (mine, beside) = (tab.value(1, 1).await, tab.value(2, 2).await);
+    // Read from the store by another process, as after a restart.
+    let stop = tokio_util::sync::CancellationToken::new();
+    let second = panel_app::bind(&server.context, Limits::default(), stop).unwrap();
+    let address = second.addresses[0].to_string();
+    actix_web::rt::spawn(second.serve());
+    let mut again = Tab::open(&address, &ada.cookie, &path).await.unwrap();
+    assert_eq!(
+        (&again.hello["revision"], &again.hello["newest"]),
+        (&json!(0), &json!(newer.revision)),
+        "the page is told of the newer one"
+    );
+    assert_eq!((again.value(1, 1).await, again.value(2, 2).await), (mine, beside));
+}
+
+/// A draft in which nothing was done begins on the newest revision when it is read again.
+#[actix_web::test]
+async fn an_empty_draft_goes_with_the_newest_revision() {
+    let limits = Limits { idle: Duration::from_millis(20), ..Limits::default() };
+    let server = Server::start_with(limits, &[]).await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let path = format!("internal_oceans?id={id}");
+    let first = server.open(&ada, &path).await.hello;
+    while server.metric("climsim_editor_drafts_in_memory") > 0.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let newer = server.add(id, FileType::Raw, &topography());
+    let again = server.open(&ada, &path).await.hello;
+    assert_eq!((&again["draft"], &again["revision"]), (&first["draft"], &json!(newer.revision)));
 }
 
 #[actix_web::test]

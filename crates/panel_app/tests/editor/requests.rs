@@ -1,7 +1,8 @@
 //! What is asked and changes nothing.
 
-use serde_json::{Value, json};
-use workflow::FileType;
+use serde_json::{Map, Value, json};
+use store::{Edit, Reach};
+use workflow::{FileType, Step};
 
 use crate::harness::{COLUMNS, ROWS, Server, bathymetry, heights, integers, topography};
 
@@ -188,6 +189,8 @@ async fn any_slice_of_any_variable_can_be_seen_and_edited() {
     let add = json!({ "operation": { "relative": { "value": 7 } }, "selection": cell });
     let changed = tab.ask(json!({ "type": "apply", "at": [1], "action": add })).await.head;
     assert_eq!((&changed["at"], &changed["state"]["actions"][0]["at"]), (&json!([1]), &json!([1])));
+    let range = |at: usize| json!([1000.0 * at as f64, (1000 * at + ROWS * COLUMNS - 1) as f64]);
+    assert_eq!(changed["state"]["range"], range(1), "of the slice that was changed");
     let value = |at: usize| json!({ "type": "cell", "cell": [1, 1], "at": [at] });
     assert_eq!(tab.ask(value(1)).await.head["value"], json!(1000.0 + 37.0 + 7.0));
     assert_eq!(tab.ask(value(0)).await.head["value"], json!(37.0));
@@ -205,6 +208,27 @@ async fn any_slice_of_any_variable_can_be_seen_and_edited() {
     let mut again = server.open(&ada, &path).await;
     assert_eq!(again.ask(value(1)).await.head["value"], json!(1044.0));
     assert_eq!(again.ask(value(0)).await.head["value"], json!(44.0));
+}
+
+/// A variable may have more slices than there is memory for: those that nobody edited are not kept.
+#[actix_web::test]
+async fn a_slice_that_was_only_looked_at_does_not_stay_in_memory() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &integers());
+    let path = format!("value_changer?id={id}&file_type=raw&variable=count");
+    let mut tab = server.open(&ada, &path).await;
+    let look = |at: usize| json!({ "type": "cell", "cell": [1, 1], "at": [at] });
+    // The hello says the range of the first slice, if that is in memory.
+    tab.ask(look(0)).await;
+    let first = json!([0.0, (ROWS * COLUMNS - 1) as f64]);
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], first);
+    tab.ask(look(2)).await;
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], Value::Null);
+    let action = json!({ "operation": { "relative": { "value": 0 } }, "selection": "all" });
+    tab.ask(json!({ "type": "apply", "at": [0], "action": action })).await;
+    tab.ask(look(2)).await;
+    assert_eq!(server.open(&ada, &path).await.hello["state"]["range"], first, "edited");
 }
 
 #[actix_web::test]
@@ -238,4 +262,55 @@ async fn consequences_follow_the_edits_for_those_who_want_them() {
     // What is there already is shown at once to one who begins to look.
     other.ask(json!({ "type": "consequences", "on": ["routing"] })).await;
     assert_eq!(other.event("consequence").await.head["sequence"], json!(5));
+}
+
+/// What cannot be computed is said whenever somebody asks, is tried again then, and holds nothing else back.
+#[actix_web::test]
+async fn a_consequence_that_fails_is_told_again_and_holds_back_no_other() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let routed = |orcafile: &str| {
+        let mut parameters = Map::new();
+        parameters.insert("orcafile".into(), orcafile.into());
+        let edit = Edit {
+            data_file: id,
+            step: Some(Step::Routing),
+            file_type: FileType::Routing,
+            staged: server.staged(&topography()),
+            info: Map::new(),
+            parameters,
+            parents: Vec::new(),
+            findings: Vec::new(),
+            reach: Reach::Everything,
+            form_key: None,
+            request_id: None,
+        };
+        server.store.record_edit(edit).unwrap();
+    };
+    // With an ocean grid of one's own, which was never uploaded.
+    routed("custom");
+    let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+    tab.ask(json!({ "type": "consequences", "on": ["routing", "bathymetry"] })).await;
+    let (first, second) = (tab.event("consequence").await.head, tab.event("consequence").await.head);
+    assert_eq!((&first["of"], &first["error"]), (&json!("routing"), &Value::Null));
+    let failed = |told: &Value| {
+        assert_eq!(told["of"], json!("bathymetry"), "{told}");
+        assert!(told["error"].as_str().unwrap().contains("no ocean grid of your own"), "{told}");
+    };
+    failed(&second);
+    // Other requests do not begin it again: each further calculation would be told of before those below.
+    for _ in 0..3 {
+        tab.ask(json!({ "type": "list", "map": "oceans" })).await;
+    }
+    for orcafile in ["custom", "generated"] {
+        routed(orcafile);
+        tab.ask(json!({ "type": "consequences", "on": [] })).await;
+        tab.ask(json!({ "type": "consequences", "on": ["bathymetry"] })).await;
+        let told = tab.event("consequence").await.head;
+        match orcafile {
+            "custom" => failed(&told),
+            _ => assert_eq!((&told["of"], &told["error"]), (&json!("bathymetry"), &Value::Null), "{told}"),
+        }
+    }
 }

@@ -197,6 +197,34 @@ async fn integers_keep_their_type_and_their_missing_values() {
     }
 }
 
+/// The slices of a variable have one type: one that holds what was done on all of them, whichever comes first.
+#[actix_web::test]
+async fn a_slice_does_not_take_from_another_the_type_that_it_needs() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut whole = integers();
+    // With missing values they would be edited as doubles.
+    let variable = whole.variables.iter_mut().find(|v| v.name == "count").unwrap();
+    let Values::I16(values) = &mut variable.values else { panic!("16 bits") };
+    values.mapv_inplace(|value| value.max(0));
+    let half = (0, json!({ "relative": { "value": 0.5 } }));
+    let large = (1, json!({ "absolute": { "value": 40_000 } }));
+    // Which slice is stored first is up to chance.
+    for round in 0..8 {
+        let id = server.upload(&ada, &whole);
+        let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=raw&variable=count")).await;
+        let (first, second) = if round % 2 == 0 { (&half, &large) } else { (&large, &half) };
+        for (month, operation) in [first, second] {
+            let action = json!({ "operation": operation, "selection": cell(1, 1) });
+            tab.ask(json!({ "type": "apply", "at": [month], "action": action })).await;
+        }
+        tab.save("").await;
+        let saved = numbers(&server.latest(id, FileType::Raw).1, "count");
+        let at = COLUMNS + 1;
+        assert_eq!((saved[at], saved[ROWS * COLUMNS + at]), (at as f64 + 0.5, 40_000.0));
+    }
+}
+
 #[actix_web::test]
 async fn single_precision_and_packed_numbers_are_stored_as_what_they_are() {
     let server = Server::start().await;
@@ -363,4 +391,46 @@ async fn cells_are_copied_from_another_revision() {
     assert_eq!(change["state"]["actions"][0]["label"], "Copy from topo of revision 0 (Topography)");
     assert_eq!(tab.value(3, 3).await, json!(heights()[[3, 3]]));
     assert_eq!(tab.value(4, 3).await, json!(heights()[[3, 4]] + 10.0));
+}
+
+/// Sub-basins are no variable of a file: they are copied from the masks of the revision that is chosen.
+#[actix_web::test]
+async fn sub_basins_are_copied_from_the_revision_that_is_chosen() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let id = server.upload(&ada, &topography());
+    let bathy = server.add(id, FileType::Bathy, &bathymetry());
+    let path = format!("sub_basins?id={id}");
+    let mut saved = Vec::new();
+    for basin in [3, 1] {
+        let mut tab = server.open(&ada, &path).await;
+        tab.apply(json!({ "absolute": { "value": basin } }), cell(1, 5)).await;
+        saved.push(tab.save("").await["revision"].clone());
+    }
+    let mut tab = server.open(&ada, &path).await;
+    assert_eq!(tab.value(1, 5).await, json!(1.0));
+    let sources = tab.ask(json!({ "type": "sources" })).await.head["items"].clone();
+    let listed: Vec<&Value> = sources.as_array().unwrap().iter().map(|item| &item["revision"]).collect();
+    assert_eq!(listed, [&saved[1], &saved[0]], "{sources}");
+    assert_eq!(sources[0]["variables"], json!(["basins"]));
+    let copy = |revision: &Value| {
+        let operation = json!({ "copy": { "source": "", "cells": [] } });
+        let action = json!({ "operation": operation, "selection": cell(1, 5) });
+        json!({ "type": "apply", "action": action, "copy": { "revision": revision } })
+    };
+    tab.ask(copy(&saved[0])).await;
+    assert_eq!(tab.value(1, 5).await, json!(3.0));
+    tab.ask(copy(&saved[1])).await;
+    assert_eq!(tab.value(1, 5).await, json!(1.0));
+    // What has none, and what is on another grid.
+    let (code, message) = tab.refused(copy(&json!(bathy.revision))).await;
+    assert_eq!((code.as_str(), message.contains("no sub-basins")), ("invalid", true), "{message}");
+    let mut wider = dataset::Dataset::new();
+    for name in ["atlmsk", "pacmsk", "indmsk"] {
+        let mask = ndarray::Array2::from_elem((12, 21), 1.0).into_dyn();
+        wider.add_f64(name, &["y", "x"], mask, Attributes::new());
+    }
+    let other = server.add(id, FileType::SubBasins, &wider);
+    let (code, message) = tab.refused(copy(&json!(other.revision))).await;
+    assert_eq!((code.as_str(), message.contains("21 x 12 there")), ("invalid", true), "{message}");
 }

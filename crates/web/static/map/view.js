@@ -70,8 +70,8 @@ export class View {
     this.constrain();
   }
 
-  /** The copy of x that is nearest to the middle of the window, where the world goes round. */
-  near(x) { return this.bounds.wraps ? x + Math.round((this.cx - x) / 360) * 360 : x; }
+  /** The copy of x that is nearest to another, else to the middle of the window, where the world goes round. */
+  near(x, other = this.cx) { return this.bounds.wraps ? x + Math.round((other - x) / 360) * 360 : x; }
 
   /** Looks at a place that is at the edge of the window or outside; true when it moved. */
   reveal(x, y, edge = 20) {
