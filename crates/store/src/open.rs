@@ -107,12 +107,25 @@ impl Store {
     }
 }
 
-/// The address of PostgreSQL with an end to the wait for a host that does not answer at all, unless it has one.
+/// What ends a wait for a server that has vanished without a word, host and all; in seconds, the last in milliseconds.
+const PATIENCE: [(&str, u32); 5] = [
+    ("connect_timeout", 10),
+    ("keepalives_idle", 15),
+    ("keepalives_interval", 5),
+    ("keepalives_count", 3),
+    ("tcp_user_timeout", 20_000),
+];
+
+/// The address of PostgreSQL with [`PATIENCE`], as far as it has none of its own.
 fn with_patience(url: &str) -> String {
-    if url.contains("connect_timeout=") {
-        return url.to_owned();
+    let mut url = url.to_owned();
+    for (name, value) in PATIENCE {
+        if !url.contains(&format!("{name}=")) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&format!("{name}={value}"));
+        }
     }
-    format!("{url}{}connect_timeout=10", if url.contains('?') { '&' } else { '?' })
+    url
 }
 
 /// The SQLite database of a configuration, where there is one; `None` also for PostgreSQL.
