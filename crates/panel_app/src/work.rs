@@ -212,6 +212,15 @@ impl Work {
         Err(Error::Conflict("Others are changing this draft at the same moment: try again.".to_owned()))
     }
 
+    /// Takes up what another process has stored of the draft meanwhile; true when there was something.
+    pub(crate) fn catch_up(&mut self) -> Result<bool, Error> {
+        let behind = !self.store.draft_events(self.draft.id, self.history.sequence)?.is_empty();
+        if behind {
+            self.read_anew()?;
+        }
+        Ok(behind)
+    }
+
     /// What a click that is stored already answers; `None` when it is not.
     fn known(&mut self, change: &Change) -> Result<Option<Told>, Error> {
         let after = self.history.sequence;
