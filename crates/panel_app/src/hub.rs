@@ -391,11 +391,12 @@ impl Task {
     }
 
     async fn join(&mut self, page: Page) -> Result<(), Error> {
-        self.open().await?;
-        if self.with(Work::catch_up).await? {
+        // One that is read now is as the store has it.
+        if self.work.is_some() && self.with(Work::catch_up).await? {
             // The pages that are here come again: they have not been told what the other process did.
             self.pages.clear();
         }
+        self.open().await?;
         let (mut hello, frames) = self.with(|work| Ok((work.hello()?, work.overview()?))).await?;
         hello.insert("server".into(), json!(self.hub.0.server));
         hello.insert("tab".into(), json!(page.tab));
