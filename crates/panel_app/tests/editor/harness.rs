@@ -13,10 +13,10 @@ use ndarray::{Array2, IxDyn};
 use panel_app::Limits;
 use serde_json::{Map, Value, json};
 use service::{Config, Context};
-use store::{DataFileId, Revision, Store, UserId};
+use store::{DataFileId, Edit, Reach, Revision, Store, UserId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workflow::FileType;
+use workflow::{FileType, Step};
 
 /// How long a frame may take: generous, for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,6 +67,23 @@ impl Server {
         let staged = self.store.stage(".nc").unwrap();
         dataset::write(dataset, staged.path()).unwrap();
         staged
+    }
+
+    /// A step that was done by hand before, with nothing but its file and its parameters.
+    pub(crate) fn edit(&self, id: DataFileId, step: Step, file_type: FileType, dataset: &Dataset) -> Edit {
+        Edit {
+            data_file: id,
+            step: Some(step),
+            file_type,
+            staged: self.staged(dataset),
+            info: Map::new(),
+            parameters: Map::new(),
+            parents: Vec::new(),
+            findings: Vec::new(),
+            reach: Reach::Everything,
+            form_key: None,
+            request_id: None,
+        }
     }
 
     /// A workflow with a topography.

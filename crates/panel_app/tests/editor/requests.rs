@@ -1,7 +1,6 @@
 //! What is asked and changes nothing.
 
-use serde_json::{Map, Value, json};
-use store::{Edit, Reach};
+use serde_json::{Value, json};
 use workflow::{FileType, Step};
 
 use crate::harness::{COLUMNS, ROWS, Server, bathymetry, heights, integers, topography};
@@ -271,21 +270,8 @@ async fn a_consequence_that_fails_is_told_again_and_holds_back_no_other() {
     let ada = server.user("ada");
     let id = server.upload(&ada, &topography());
     let routed = |orcafile: &str| {
-        let mut parameters = Map::new();
-        parameters.insert("orcafile".into(), orcafile.into());
-        let edit = Edit {
-            data_file: id,
-            step: Some(Step::Routing),
-            file_type: FileType::Routing,
-            staged: server.staged(&topography()),
-            info: Map::new(),
-            parameters,
-            parents: Vec::new(),
-            findings: Vec::new(),
-            reach: Reach::Everything,
-            form_key: None,
-            request_id: None,
-        };
+        let mut edit = server.edit(id, Step::Routing, FileType::Routing, &topography());
+        edit.parameters.insert("orcafile".into(), orcafile.into());
         server.store.record_edit(edit).unwrap();
     };
     // With an ocean grid of one's own, which was never uploaded.

@@ -1,8 +1,8 @@
 //! What a save makes: the file, the lineage, the step, the message, and what is stale then.
 
 use dataset::{Attributes, Values, Variable};
-use serde_json::{Map, Value, json};
-use store::{Edit, Reach, StepState};
+use serde_json::{Value, json};
+use store::StepState;
 use uuid::Uuid;
 use workflow::{FileType, Step};
 
@@ -125,19 +125,8 @@ async fn d11_what_was_made_from_an_explored_file_is_stale() {
     let ada = server.user("ada");
     let id = server.upload(&ada, &topography());
     let bathy = server.add(id, FileType::Bathy, &bathymetry());
-    let edit = Edit {
-        data_file: id,
-        step: Some(Step::Subbasins),
-        file_type: FileType::SubBasins,
-        staged: server.staged(&bathymetry()),
-        info: Map::new(),
-        parameters: Map::new(),
-        parents: vec![bathy.id],
-        findings: Vec::new(),
-        reach: Reach::Everything,
-        form_key: None,
-        request_id: None,
-    };
+    let mut edit = server.edit(id, Step::Subbasins, FileType::SubBasins, &bathymetry());
+    edit.parents = vec![bathy.id];
     server.store.record_edit(edit).unwrap();
     sent(&server);
     let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=bathy")).await;
@@ -307,21 +296,8 @@ async fn previous_changes_are_applied_again_with_a_report() {
         { "selection_expr": "__import__('os').system('true')", "calculation_type": "Absolute", "value": 1,
           "land": true, "ocean": true },
     ]);
-    let mut parameters = Map::new();
-    parameters.insert("undo_list".into(), legacy.to_string().into());
-    let edit = Edit {
-        data_file: id,
-        step: Some(Step::InternalOceans),
-        file_type: FileType::Raw,
-        staged: server.staged(&topography()),
-        info: Map::new(),
-        parameters,
-        parents: Vec::new(),
-        findings: Vec::new(),
-        reach: Reach::Everything,
-        form_key: None,
-        request_id: None,
-    };
+    let mut edit = server.edit(id, Step::InternalOceans, FileType::Raw, &topography());
+    edit.parameters.insert("undo_list".into(), legacy.to_string().into());
     server.store.record_edit(edit).unwrap();
     let mut tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
     tab.ask(json!({ "type": "restore", "sequence": 0 })).await;
