@@ -75,8 +75,7 @@ impl Health {
     pub fn answer(self, listen: Listen) -> JoinHandle<()> {
         tokio::spawn(async move {
             if let Err(error) = self.serve(listen).await {
-                let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::error!(%error, reason, "health checks are not answered");
+                tracing::error!(error = store::chain(&error), "health checks are not answered");
             }
         })
     }

@@ -145,13 +145,7 @@ pub fn ask(health: &Listen, path: &str) -> Result<String, Error> {
 }
 
 /// Prints an error once, with everything that caused it.
-fn complain(name: &str, error: &dyn std::error::Error) -> ExitCode {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    eprintln!("{name}: {line}");
+fn complain(name: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("{name}: {}", store::chain(error));
     ExitCode::FAILURE
 }

@@ -180,12 +180,16 @@ impl Engine {
         http::send(&what, self.with(self.client.post(url)).timeout(patience)).await.map(drop)
     }
 
+    async fn inspect(&self, what: &str, container: &Container) -> Result<Value, Error> {
+        self.get(what, &format!("containers/{}/json", container.id)).await
+    }
+
     /// Whether one of these variables is set in a container.
     ///
     /// # Errors
     /// The engine does not answer.
     pub(crate) async fn has_variable(&self, container: &Container, names: &[&str]) -> Result<bool, Error> {
-        let found = self.get(&container.name, &format!("containers/{}/json", container.id)).await?;
+        let found = self.inspect(&container.name, container).await?;
         let set = found["Config"]["Env"].as_array().into_iter().flatten().filter_map(Value::as_str);
         Ok(set
             .filter_map(|line| line.split_once('='))
@@ -216,16 +220,9 @@ impl Engine {
         let id = made["Id"].as_str().ok_or_else(|| Error::answer(&what, "the engine names no exec"))?;
         let start = json!({ "Detach": false, "Tty": false });
         let response = self.post(&what, &format!("exec/{id}/start"), &start).await?;
-        let mut printed = Printed::default();
-        let mut pieces = pieces(what.clone(), response);
-        while let Some(piece) = pieces.next().await {
-            let piece = piece?;
-            let text = String::from_utf8_lossy(&piece.bytes);
-            if piece.error { printed.err.push_str(&text) } else { printed.out.push_str(&text) }
-        }
+        let (out, err) = whole(pieces(what.clone(), response)).await?;
         let state = self.get(&what, &format!("exec/{id}/json")).await?;
-        printed.status = state["ExitCode"].as_i64().unwrap_or(-1);
-        Ok(printed)
+        Ok(Printed { out, err, status: state["ExitCode"].as_i64().unwrap_or(-1) })
     }
 
     /// What a container has printed: the last `tail` lines (`all`), since a time in seconds since 1970, and, when
@@ -294,25 +291,17 @@ impl Engine {
     async fn run_helper(&self, what: &str, helper: &Container) -> Result<Printed, Error> {
         self.post(what, &format!("containers/{}/start", helper.id), &json!({})).await?;
         let status = self.ended(what, helper).await?;
-        let mut printed = Printed { status, ..Default::default() };
-        let mut pieces = self.logs(helper, "all", None, Follow::No).await?;
-        while let Some(piece) = pieces.next().await {
-            let piece = piece?;
-            let text = String::from_utf8_lossy(&piece.bytes);
-            if piece.error { printed.err.push_str(&text) } else { printed.out.push_str(&text) }
-        }
-        Ok(printed)
+        let (out, err) = whole(self.logs(helper, "all", None, Follow::No).await?).await?;
+        Ok(Printed { out, err, status })
     }
-}
 
-impl Engine {
     /// The exit status of a container, once it has ended. It is asked again and again: one answer that takes hours would be cut
     /// off by whatever stands between.
     async fn ended(&self, what: &str, container: &Container) -> Result<i64, Error> {
         let mut heard = Instant::now();
         let mut pause = PULSE / 20;
         loop {
-            match self.get(what, &format!("containers/{}/json", container.id)).await {
+            match self.inspect(what, container).await {
                 Ok(found) if matches!(found["State"]["Status"].as_str(), Some("exited" | "dead")) => {
                     return Ok(found["State"]["ExitCode"].as_i64().unwrap_or(-1));
                 }
@@ -390,6 +379,17 @@ fn pieces(what: String, response: Response) -> Pieces {
             }
         }
     }))
+}
+
+/// All that was printed, on the output and on the standard error.
+async fn whole(mut pieces: Pieces) -> Result<(String, String), Error> {
+    let (mut out, mut err) = (String::new(), String::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        let text = String::from_utf8_lossy(&piece.bytes);
+        if piece.error { err.push_str(&text) } else { out.push_str(&text) }
+    }
+    Ok((out, err))
 }
 
 fn piece(held: &mut BytesMut) -> Option<Piece> {

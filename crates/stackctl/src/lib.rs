@@ -84,18 +84,7 @@ async fn run(arguments: &Arguments) -> Result<Option<Answer>, Error> {
     Ok(Some(answer))
 }
 
-/// An error with everything that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
-}
-
 fn complain(error: &Error) -> ExitCode {
-    eprintln!("stackctl: {}", chain(error));
+    eprintln!("stackctl: {}", store::chain(error));
     ExitCode::from(error.exit_status())
 }

@@ -12,7 +12,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown, symlink};
 use std::path::{Component, Path, PathBuf};
-use std::time::SystemTime;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -20,7 +19,7 @@ use diesel::sql_types::{Integer, Nullable, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::doctor::ABANDONED;
+use crate::doctor::{ABANDONED, left_in};
 use crate::files::{self, STAGED_PREFIX};
 use crate::open::{BACKUPS, DATABASE_NAME, LOCK_NAME};
 use crate::{Config, Doctor, Error, Report, Store, clock, open, random};
@@ -525,18 +524,10 @@ impl Objects {
     /// Removes what backups and checks that were killed have left behind.
     fn sweep(&self) -> Result<(), Error> {
         for (folder, prefix) in [(self.0.clone(), REHEARSAL_PREFIX), (self.0.join("files"), FRESH_PREFIX)] {
-            for entry in fs::read_dir(&folder).map_err(|error| Error::file("list", &folder, error))? {
-                let entry = entry.map_err(|error| Error::file("list", &folder, error))?;
-                let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-                let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-                if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())
-                    && age.is_some_and(|age| age > ABANDONED)
-                {
-                    let path = entry.path();
-                    let removed =
-                        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                    removed.map_err(|error| Error::file("remove", path, error))?;
-                }
+            for name in left_in(&folder, |name| name.starts_with(prefix).then_some(ABANDONED))? {
+                let path = folder.join(name);
+                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                removed.map_err(|error| Error::file("remove", path, error))?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::connection::AnyConnection;
@@ -71,23 +72,18 @@ impl Store {
         }
         Ok(report)
     }
-}
 
-impl Store {
     /// Removes what processes that were killed left in the making, and sessions that have expired: the part of the doctor's work
     /// that costs little and can do no harm. Gives how many files went.
     ///
     /// # Errors
     /// A failing disk or database.
     pub fn tidy(&self) -> Result<usize, Error> {
-        let abandoned = self.left_for(|name| name.starts_with(files::STAGED_PREFIX).then_some(ABANDONED))?;
+        let abandoned = left_in(&self.0.instance, in_the_making)?;
         for name in &abandoned {
             files::remove(&self.0.instance.join(name));
         }
-        self.write(|conn| {
-            let expired = sessions::table.filter(sessions::expires_ms.le(clock::epoch_ms()));
-            Ok(diesel::delete(expired).execute(conn)?)
-        })?;
+        self.write(forget_sessions)?;
         Ok(abandoned.len())
     }
 }
@@ -115,41 +111,53 @@ fn count_rows(conn: &mut AnyConnection, doctor: Doctor, report: &mut Report) -> 
         diesel::delete(lost_revisions).execute(conn)?;
         diesel::delete(lost_steps).execute(conn)?;
         diesel::delete(lost_runs).execute(conn)?;
-        diesel::delete(expired).execute(conn)?;
+        forget_sessions(conn)?;
     }
     Ok(())
+}
+
+fn forget_sessions(conn: &mut AnyConnection) -> Result<usize, Error> {
+    let expired = sessions::table.filter(sessions::expires_ms.le(clock::epoch_ms()));
+    Ok(diesel::delete(expired).execute(conn)?)
 }
 
 impl Store {
     /// Files that the store made, that no row names, and that are old enough to belong to nobody.
     fn orphan_files(&self, named: &BTreeMap<String, Option<String>>) -> Result<Vec<String>, Error> {
         let named: HashSet<&str> = named.keys().map(String::as_str).collect();
-        self.left_for(|name| {
-            if name.starts_with(files::STAGED_PREFIX) {
-                Some(ABANDONED)
-            } else {
-                (is_stored_name(name) && !named.contains(name)).then_some(SETTLING)
-            }
+        left_in(&self.0.instance, |name| {
+            let orphan = || (is_stored_name(name) && !named.contains(name)).then_some(SETTLING);
+            in_the_making(name).or_else(orphan)
         })
     }
+}
 
-    /// Files that have not changed for as long as `patience` says of their name; `None` is for ever.
-    fn left_for(&self, patience: impl Fn(&str) -> Option<Duration>) -> Result<Vec<String>, Error> {
-        let folder = &self.0.instance;
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder).map_err(|error| Error::file("list", folder, error))? {
-            let entry = entry.map_err(|error| Error::file("list", folder, error))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let Some(patience) = patience(&name) else { continue };
-            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-            let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-            if age.is_some_and(|age| age > patience) {
-                found.push(name);
-            }
+/// What is in the making lies under these names.
+fn in_the_making(name: &str) -> Option<Duration> {
+    name.starts_with(files::STAGED_PREFIX).then_some(ABANDONED)
+}
+
+/// The names in a folder that have not changed for as long as `patience` says of them; `None` is for ever.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub(crate) fn left_in(
+    folder: &Path,
+    patience: impl Fn(&str) -> Option<Duration>,
+) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| Error::file("list", folder, error))? {
+        let entry = entry.map_err(|error| Error::file("list", folder, error))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Some(patience) = patience(&name) else { continue };
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        if age.is_some_and(|age| age > patience) {
+            found.push(name);
         }
-        found.sort();
-        Ok(found)
     }
+    found.sort();
+    Ok(found)
 }
 
 /// Eight characters `[a-z0-9_]` and one of the endings of stored files: nothing else is ever removed.

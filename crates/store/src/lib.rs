@@ -56,7 +56,7 @@ pub use accounts::{PasswordChange, User};
 pub use data_files::{DataFile, DataFileSummary, clean_filename};
 pub use doctor::{Doctor, Report};
 pub use drafts::{Appended, Draft, DraftEvent, DraftOf, NewEvent, Saved};
-pub use error::{DISK_FULL, Error, is_disk_full};
+pub use error::{DISK_FULL, Error, chain, is_disk_full};
 pub use files::Staged;
 pub use ids::{DataFileId, DraftId, RevisionId, RunId, TokenId, UserId};
 pub use open::{existing_database, set_database_aside};

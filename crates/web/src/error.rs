@@ -183,7 +183,7 @@ impl Error {
 
     /// Our fault as well, but with words of its own where the disk is full.
     pub fn writing(what: impl fmt::Display, error: &(dyn std::error::Error + 'static)) -> Self {
-        let detail = format!("{what}: {}", chain(error));
+        let detail = format!("{what}: {}", store::chain(error));
         if !store::is_disk_full(error) {
             return Self::internal(detail);
         }
@@ -252,22 +252,11 @@ impl From<store::Error> for Error {
             store::Error::Busy(_) => Code::Unavailable,
             _ => return Self::writing("the store", &error),
         };
-        Self::new(code, capitalised(&error.to_string()) + ".").detail(chain(&error))
+        Self::new(code, capitalised(&error.to_string()) + ".").detail(store::chain(&error))
     }
 }
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
-}
-
-/// An error and its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

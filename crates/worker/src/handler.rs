@@ -83,7 +83,7 @@ impl Worker {
     ) -> Result<T, String> {
         let store = self.store.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(result) => result.map_err(|error| chain(&error)),
+            Ok(result) => result.map_err(|error| store::chain(&error)),
             Err(_) => Err("the store panicked, or the process is stopping".into()),
         }
     }
@@ -185,7 +185,7 @@ impl Worker {
                     .map(|standing| standing == Standing::Lost)
             }
             Ended::Superseded => Ok(true),
-            Ended::Store(error) => Err(chain(&error)),
+            Ended::Store(error) => Err(store::chain(&error)),
         };
         match written {
             Ok(discarded) => {
@@ -235,15 +235,4 @@ impl Handler for Worker {
             tracing::error!(%error, "could not note that a task was given up");
         }
     }
-}
-
-/// An error with all its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -160,7 +160,10 @@ impl Inner {
 
     /// The connection as [`Inner::link`] gives it, when the broker listens.
     async fn open_link(&self) -> Result<Arc<Link>, Error> {
-        let link = self.link(CONNECTION_PATIENCE).await?;
+        self.listening(self.link(CONNECTION_PATIENCE).await?)
+    }
+
+    fn listening(&self, link: Arc<Link>) -> Result<Arc<Link>, Error> {
         if link.blocked() { Err(Error::Blocked { peer: self.settings.peer() }) } else { Ok(link) }
     }
 
@@ -258,7 +261,7 @@ impl Bus for RabbitBus {
 
     async fn ready(&self) -> Result<(), Error> {
         let link = self.inner.link.borrow().usable().ok_or_else(|| self.inner.disconnected())?;
-        if link.blocked() { Err(Error::Blocked { peer: self.inner.settings.peer() }) } else { Ok(()) }
+        self.inner.listening(link).map(drop)
     }
 
     async fn depth(&self, queue: &str) -> Result<u64, Error> {

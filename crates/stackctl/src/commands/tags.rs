@@ -44,7 +44,7 @@ pub(crate) async fn tags(settings: &Settings<'_>, limit: usize) -> Result<Answer
             }
             // The others are shown all the same.
             Err(error) => {
-                let error = crate::chain(&error);
+                let error = store::chain(&error);
                 text.push_str(&format!("{}: {error}\n", registry.place()));
                 problems.push(json!({ "registry": registry.place().to_string(), "problem": error }));
             }
