@@ -1,15 +1,21 @@
-//! Finding the longitudes and latitudes of a file, after the CF conventions and the habits of ocean models.
+//! Finding the longitudes and latitudes of a file, after the CF conventions and the habits of models.
 //!
 //! Evidence, best first: units (`degrees_east`), `standard_name` or `_CoordinateAxisType`, the `axis` attribute,
-//! a well-known name, `x` and `y`. A guess is certain only when the best evidence leaves one usable pair; what is
-//! doubtful is left to the user, with the candidates in order of likelihood.
+//! a well-known name, `x` and `y`; among pairs with evidence as good, coordinate variables proper, then those that a
+//! `coordinates` attribute names, then those of most fields. A guess is certain only when the best evidence leaves one
+//! usable pair; what is doubtful is left to the user, with the candidates in order of likelihood.
+//!
+//! Corners of cells, weights, and the coordinates of rotated poles and map projections are never taken.
 
-use std::collections::HashSet;
+mod evidence;
 
 use crate::{Header, VariableHeader};
+pub use evidence::Role;
+pub(crate) use evidence::{Angle, angle};
+use evidence::{Context, Evidence, Projection};
 
 /// The most candidates for an axis that are tried in pairs; a guess among thousands would take hours.
-const MOST_CANDIDATES: usize = 64;
+const MAX_CANDIDATES: usize = 64;
 
 /// What [`guess`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,67 +36,207 @@ pub enum Guess {
     },
 }
 
-/// Guesses the coordinate variables.
+/// Guesses the coordinate variables of a file.
 pub fn guess(header: &Header) -> Guess {
-    let bounds = bounds_of(header);
-    let lon = candidates(header, &bounds, Axis::Lon);
-    let lat = candidates(header, &bounds, Axis::Lat);
-    // Among more than any honest file has there is doubt enough; and pairs are many.
-    if lon.len().max(lat.len()) <= MOST_CANDIDATES
-        && let Some((lon, lat)) = best_pair(header, &bounds, &lon, &lat)
-    {
-        return Guess::Certain { lon: lon.name.clone(), lat: lat.name.clone() };
+    guess_among(header, &Wanted::default())
+}
+
+/// Guesses the coordinate variables of one variable: those along its dimensions, first of all those that its
+/// `coordinates` attribute names.
+pub fn guess_for(header: &Header, variable: &str) -> Guess {
+    guess_among(header, &Wanted { variable: Some(variable), ..Wanted::default() })
+}
+
+/// What is already known when coordinates are looked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The name of the longitude, as the user gave it.
+    pub lon: Option<&'a str>,
+    /// The name of the latitude, as the user gave it.
+    pub lat: Option<&'a str>,
+    /// The variable that is to be placed; any without it.
+    pub variable: Option<&'a str>,
+    /// A grid without any variable on it will do.
+    pub grid_alone: bool,
+}
+
+/// Finds the coordinates: those that were named, else those that the file shows beyond doubt.
+///
+/// # Errors
+/// [`CoordinatesError`] says in the user's words what is wrong with the named ones, or between what the user has to choose.
+pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, CoordinatesError> {
+    for (name, role) in [(wanted.lon, Role::Longitude), (wanted.lat, Role::Latitude)] {
+        if let Some(name) = name {
+            let variable = numeric(header, name)?;
+            let context = Context::new(header);
+            refuse_projected(&context, variable)?;
+            refuse_other_role(&context, variable, role, wanted)?;
+        }
     }
-    let names = |found: Vec<(Evidence, &VariableHeader)>| -> Vec<String> {
+    let (lon, lat) = match (wanted.lon, wanted.lat, guess_among(header, wanted)) {
+        (Some(lon), Some(lat), _) => (lon.to_owned(), lat.to_owned()),
+        (_, _, Guess::Certain { lon, lat }) => (lon, lat),
+        (_, _, Guess::Ambiguous { lon_candidates, lat_candidates }) => {
+            let none = lon_candidates.is_empty() || lat_candidates.is_empty();
+            if let (true, Some((projection, names))) = (none, Context::new(header).projected_pair()) {
+                return Err(CoordinatesError::projected(projection, &names));
+            }
+            return Err(CoordinatesError::Ambiguous { lon_candidates, lat_candidates });
+        }
+    };
+    let found = match check_coordinates(header, &lon, &lat) {
+        Err(CoordinatesError::Unused { .. }) if wanted.grid_alone => {
+            let context = Context::new(header);
+            let span = span(&context, numeric(header, &lon)?, numeric(header, &lat)?)?;
+            Coordinates::new(&span, Vec::new())
+        }
+        found => found?,
+    };
+    match wanted.variable.and_then(|name| header.variable(name)) {
+        Some(variable) if !found.span(variable) => Err(CoordinatesError::Elsewhere {
+            lon,
+            lat,
+            variable: variable.name.clone(),
+            dimensions: variable.dimensions.join(", "),
+        }),
+        _ => Ok(found),
+    }
+}
+
+/// All usable pairs of coordinates of a variable, the best first.
+pub fn ranked(header: &Header, variable: &str) -> Vec<Coordinates> {
+    let context = Context::new(header);
+    let wanted = Wanted { variable: Some(variable), ..Wanted::default() };
+    let [lon, lat] = candidates(header, &context, &wanted);
+    let mut pairs = pairs(header, &context, &lon, &lat, &wanted);
+    // Stable: file order among equals.
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.worth));
+    let variables = |span: &Span| fields(header, &context, span).map(|v| v.name.clone()).collect();
+    pairs.iter().map(|pair| Coordinates::new(&pair.span, variables(&pair.span))).collect()
+}
+
+/// True for what only says where cells are: longitudes, latitudes, and corners of cells.
+pub fn is_position(header: &Header, variable: &VariableHeader) -> bool {
+    Context::new(header).is_position(variable)
+}
+
+/// Why the cells of a file have no longitude and latitude though it has coordinates: a rotated pole, a map projection.
+/// In the user's words; `None` for other files.
+pub fn projection(header: &Header) -> Option<String> {
+    let (projection, names) = Context::new(header).projected_pair()?;
+    Some(CoordinatesError::projected(projection, &names).to_string())
+}
+
+fn guess_among(header: &Header, wanted: &Wanted) -> Guess {
+    let context = Context::new(header);
+    let [lon, lat] = candidates(header, &context, wanted);
+    // Among more than any honest file has there is doubt enough; and pairs are many.
+    if lon.len().max(lat.len()) <= MAX_CANDIDATES
+        && let Some((lon, lat)) = best_pair(pairs(header, &context, &lon, &lat, wanted))
+    {
+        return Guess::Certain { lon: lon.to_owned(), lat: lat.to_owned() };
+    }
+    let names = |found: Vec<(Evidence, &VariableHeader)>, role: Role| -> Vec<String> {
         if found.is_empty() {
-            // Without any evidence every coordinate variable is offered.
-            let coordinates =
-                header.variables.iter().filter(|v| v.is_coordinate() && v.data_type.is_numeric());
+            // Without any evidence every coordinate variable is offered that is not the other one.
+            let coordinates = header.variables.iter().filter(|v| {
+                v.is_coordinate()
+                    && v.data_type.is_numeric()
+                    && !context.is_bounds(v)
+                    && context.projection(v).is_none()
+                    && context.evidence(v, role.other()).is_none()
+            });
             return coordinates.map(|v| v.name.clone()).collect();
         }
         found.into_iter().map(|(_, variable)| variable.name.clone()).collect()
     };
-    Guess::Ambiguous { lon_candidates: names(lon), lat_candidates: names(lat) }
+    Guess::Ambiguous {
+        lon_candidates: names(lon, Role::Longitude),
+        lat_candidates: names(lat, Role::Latitude),
+    }
 }
 
 /// A usable pair.
 struct Pair<'a> {
-    lon: &'a VariableHeader,
-    lat: &'a VariableHeader,
-    /// Evidence, how much it is of coordinate variables, and how many variables are on its grid: coordinate variables
-    /// proper come before auxiliary ones (`lon` before `nav_lon`), then what more fields use.
-    worth: (Evidence, usize, usize),
+    span: Span<'a>,
+    worth: Worth,
+}
+
+/// How likely a pair is, the most telling first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Worth {
+    evidence: Evidence,
+    /// How many of both are coordinate variables proper with a usual name, which come before auxiliary ones (`lon` before
+    /// `nav_lon`).
+    usual: usize,
+    /// Whether the `coordinates` attribute of what is to be placed names them.
+    listed: bool,
+    /// How many of both are coordinate variables proper of any name: models have nominal ones beside the true positions.
+    proper: usize,
+    /// How many variables are on the grid.
+    fields: usize,
 }
 
 /// The pair that is clearly the best.
-fn best_pair<'a>(
-    header: &'a Header,
-    bounds: &HashSet<&str>,
-    lon: &[(Evidence, &'a VariableHeader)],
-    lat: &[(Evidence, &'a VariableHeader)],
-) -> Option<(&'a VariableHeader, &'a VariableHeader)> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for &(lon_evidence, lon) in lon {
-        for &(lat_evidence, lat) in lat {
-            if let Ok(span) = span(lon, lat) {
-                let fields = fields(header, bounds, &span).count();
-                if fields > 0 {
-                    let proper = usize::from(lon.is_coordinate()) + usize::from(lat.is_coordinate());
-                    pairs.push(Pair { lon, lat, worth: (lon_evidence.min(lat_evidence), proper, fields) });
-                }
-            }
-        }
-    }
+fn best_pair(pairs: Vec<Pair<'_>>) -> Option<(&str, &str)> {
     let best = pairs.iter().map(|pair| pair.worth).max()?;
     let mut best_pairs = pairs.iter().filter(|pair| pair.worth == best);
     let (Some(found), None) = (best_pairs.next(), best_pairs.next()) else { return None };
     // Another pair with evidence as good, for other fields (staggered grids): not ours to choose.
+    let rank = |worth: Worth| (worth.evidence, worth.usual, worth.listed, worth.proper);
     let rivals = pairs.iter().any(|other| {
-        (other.worth.0, other.worth.1) == (best.0, best.1)
-            && other.lon.name != found.lon.name
-            && other.lat.name != found.lat.name
+        rank(other.worth) == rank(best)
+            && other.span.lon != found.span.lon
+            && other.span.lat != found.span.lat
     });
-    (!rivals).then_some((found.lon, found.lat))
+    (!rivals).then_some((found.span.lon, found.span.lat))
+}
+
+/// The usable pairs among candidates, in no order.
+fn pairs<'a>(
+    header: &'a Header,
+    context: &Context<'a>,
+    lon: &[(Evidence, &'a VariableHeader)],
+    lat: &[(Evidence, &'a VariableHeader)],
+    wanted: &Wanted,
+) -> Vec<Pair<'a>> {
+    let placed = wanted.variable.and_then(|name| header.variable(name));
+    let mut pairs: Vec<Pair> = Vec::new();
+    for &(lon_evidence, lon) in lon.iter().take(MAX_CANDIDATES) {
+        for &(lat_evidence, lat) in lat.iter().take(MAX_CANDIDATES) {
+            let Ok(span) = span(context, lon, lat) else { continue };
+            if placed.is_some_and(|variable| !span.fits(variable)) {
+                continue;
+            }
+            let (mut count, mut listed) = (0, false);
+            for field in fields(header, context, &span) {
+                count += 1;
+                listed |= placed.is_none_or(|placed| placed.name == field.name) && lists(field, &span);
+            }
+            listed |= placed.is_some_and(|placed| lists(placed, &span));
+            if count > 0 || placed.is_some() || wanted.grid_alone {
+                let both = [(lon, Role::Longitude), (lat, Role::Latitude)];
+                let proper = both.iter().filter(|(v, _)| v.is_coordinate());
+                let usual = proper.clone().filter(|(v, role)| evidence::has_usual_name(v, *role));
+                let worth = Worth {
+                    evidence: lon_evidence.min(lat_evidence),
+                    usual: usual.count(),
+                    listed,
+                    proper: proper.count(),
+                    fields: count,
+                };
+                pairs.push(Pair { span, worth });
+            }
+        }
+    }
+    pairs
+}
+
+/// True when the `coordinates` attribute (CF 5) of a variable names both coordinates.
+fn lists(variable: &VariableHeader, span: &Span) -> bool {
+    let names: Vec<&str> =
+        variable.attributes.text("coordinates").unwrap_or_default().split_whitespace().collect();
+    names.contains(&span.lon) && names.contains(&span.lat)
 }
 
 /// A usable pair of coordinate variables.
@@ -106,8 +252,26 @@ pub struct Coordinates {
     pub lon_dimension: String,
     /// The dimension along which the latitude, or the row of a curvilinear grid, changes.
     pub lat_dimension: String,
-    /// The numeric variables on this grid, in file order; never empty.
+    /// The numeric variables on this grid, in file order; empty only for a grid alone.
     pub variables: Vec<String>,
+}
+
+impl Coordinates {
+    fn new(span: &Span, variables: Vec<String>) -> Self {
+        Self {
+            lon: span.lon.to_owned(),
+            lat: span.lat.to_owned(),
+            kind: span.kind,
+            lon_dimension: span.lon_dimension.to_owned(),
+            lat_dimension: span.lat_dimension.to_owned(),
+            variables,
+        }
+    }
+
+    /// True for a variable along both dimensions of the grid.
+    pub fn span(&self, variable: &VariableHeader) -> bool {
+        has(variable, &self.lon_dimension) && has(variable, &self.lat_dimension)
+    }
 }
 
 /// How coordinates span a grid.
@@ -120,7 +284,7 @@ pub enum GridKind {
 }
 
 /// Why a pair of coordinates cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages print")]
 pub enum CoordinatesError {
     #[error("there is no variable '{name}' in the file; it has {available}")]
@@ -129,8 +293,10 @@ pub enum CoordinatesError {
     Same { name: String },
     #[error("'{name}' is of type {data_type}: coordinates are numbers")]
     NotNumeric { name: String, data_type: &'static str },
-    #[error("'{lon}' is a latitude and '{lat}' a longitude by their units: exchange them")]
+    #[error("'{lon}' is a latitude and '{lat}' a longitude: exchange them")]
     Exchanged { lon: String, lat: String },
+    #[error("'{name}' is a {found}: name another variable as the {}", found.other())]
+    OtherRole { name: String, found: Role },
     #[error("'{name}' has {rank} dimensions: coordinates have one, or two on a curvilinear grid")]
     Rank { name: String, rank: usize },
     #[error("'{lon}' is on ({lon_dimensions}) and '{lat}' on ({lat_dimensions}): they do not span one grid")]
@@ -139,26 +305,124 @@ pub enum CoordinatesError {
     Empty { name: String },
     #[error("no variable of the file is on the grid of '{lon}' and '{lat}'")]
     Unused { lon: String, lat: String },
+    #[error(
+        "'{lon}' and '{lat}' do not say where '{variable}' ({dimensions}) lies: they are on other dimensions"
+    )]
+    Elsewhere { lon: String, lat: String, variable: String, dimensions: String },
+    #[error(
+        "cannot tell which variables are longitude and latitude (candidates: {} and {}): name them",
+        or_none(lon_candidates),
+        or_none(lat_candidates)
+    )]
+    Ambiguous { lon_candidates: Vec<String>, lat_candidates: Vec<String> },
+    #[error(
+        "{names} belong to a rotated pole: they are no longitudes and latitudes. Interpolate the file to          longitudes and latitudes first (cdo remapbil,r360x180), or add those of its cells to it as two-dimensional variables          with the units degrees_east and degrees_north"
+    )]
+    RotatedPole { names: String },
+    #[error(
+        "{names} belong to a map projection: they are no longitudes and latitudes. Interpolate the file to          longitudes and latitudes first (gdalwarp -t_srs EPSG:4326), or add those of its cells to it as two-dimensional          variables with the units degrees_east and degrees_north"
+    )]
+    Projected { names: String },
+    #[error("'{name}' has the units '{units}', which are no angle: coordinates are in degrees or radians")]
+    NotAnAngle { name: String, units: String },
+    #[error(
+        "'{name}' has no value in {missing} of its {len} cells: coordinates have to be complete (set the missing ones)"
+    )]
+    NotFinite { name: String, missing: usize, len: usize },
+    #[error(
+        "'{name}' reaches {value}: no {role} is beyond {limit} degrees (is it in other units, or another variable?)"
+    )]
+    Beyond { name: String, role: Role, value: f64, limit: f64 },
+    #[error(
+        "the {role}s of '{name}' are not in order: {before} is followed by {value} (sort the file along them first)"
+    )]
+    NotInOrder { name: String, role: Role, before: f64, value: f64 },
+}
+
+impl CoordinatesError {
+    fn projected(projection: Projection, names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().take(4).map(|name| format!("'{name}'")).collect();
+        let names = names.join(" and ");
+        match projection {
+            Projection::RotatedPole => Self::RotatedPole { names },
+            Projection::Map => Self::Projected { names },
+        }
+    }
+}
+
+fn or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Checks that `lon` and `lat` can serve as coordinates, and of which variables.
 ///
+/// Their values are another matter: [`Axes`](crate::axes::Axes) reads them.
+///
 /// # Errors
 /// [`CoordinatesError`] says in the user's words what is wrong with the pair.
 pub fn check_coordinates(header: &Header, lon: &str, lat: &str) -> Result<Coordinates, CoordinatesError> {
-    let span = span(numeric(header, lon)?, numeric(header, lat)?)?;
-    let variables: Vec<String> = fields(header, &bounds_of(header), &span).map(|v| v.name.clone()).collect();
+    let context = Context::new(header);
+    let (x, y) = (numeric(header, lon)?, numeric(header, lat)?);
+    for variable in [x, y] {
+        refuse_projected(&context, variable)?;
+    }
+    let wanted = Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+    for (variable, role) in [(x, Role::Longitude), (y, Role::Latitude)] {
+        refuse_other_role(&context, variable, role, &wanted)?;
+        if let (Angle::Other, Some(units)) =
+            (angle(variable.attributes.text("units")), variable.attributes.text("units"))
+        {
+            return Err(CoordinatesError::NotAnAngle {
+                name: variable.name.clone(),
+                units: units.to_owned(),
+            });
+        }
+    }
+    let span = span(&context, x, y)?;
+    let variables: Vec<String> = fields(header, &context, &span).map(|v| v.name.clone()).collect();
     if variables.is_empty() {
         return Err(CoordinatesError::Unused { lon: lon.to_owned(), lat: lat.to_owned() });
     }
-    Ok(Coordinates {
-        lon: lon.to_owned(),
-        lat: lat.to_owned(),
-        kind: span.kind,
-        lon_dimension: span.lon_dimension.to_owned(),
-        lat_dimension: span.lat_dimension.to_owned(),
-        variables,
-    })
+    Ok(Coordinates::new(&span, variables))
+}
+
+fn refuse_projected(context: &Context, variable: &VariableHeader) -> Result<(), CoordinatesError> {
+    match context.projection(variable) {
+        None => Ok(()),
+        Some(projection) => Err(CoordinatesError::projected(projection, &[&variable.name])),
+    }
+}
+
+/// Refuses a latitude as the longitude, and the other way round.
+fn refuse_other_role(
+    context: &Context,
+    variable: &VariableHeader,
+    role: Role,
+    wanted: &Wanted,
+) -> Result<(), CoordinatesError> {
+    let is_other = |v: &VariableHeader, role: Role| {
+        context.evidence(v, role).is_none() && context.evidence(v, role.other()) > Some(Evidence::NamePart)
+    };
+    if !is_other(variable, role) {
+        return Ok(());
+    }
+    let other_name = match role {
+        Role::Longitude => wanted.lat,
+        Role::Latitude => wanted.lon,
+    };
+    let other = other_name.and_then(|name| context.header().variable(name));
+    match (other, role) {
+        (Some(other), _) if other.name == variable.name => {
+            Err(CoordinatesError::Same { name: variable.name.clone() })
+        }
+        (Some(other), Role::Longitude) if is_other(other, role.other()) => {
+            Err(CoordinatesError::Exchanged { lon: variable.name.clone(), lat: other.name.clone() })
+        }
+        (Some(other), Role::Latitude) if is_other(other, role.other()) => {
+            Err(CoordinatesError::Exchanged { lon: other.name.clone(), lat: variable.name.clone() })
+        }
+        _ => Err(CoordinatesError::OtherRole { name: variable.name.clone(), found: role.other() }),
+    }
 }
 
 /// What a pair of coordinates spans.
@@ -170,76 +434,72 @@ struct Span<'a> {
     lat_dimension: &'a str,
 }
 
+impl Span<'_> {
+    fn fits(&self, variable: &VariableHeader) -> bool {
+        has(variable, self.lon_dimension) && has(variable, self.lat_dimension)
+    }
+}
+
+fn has(variable: &VariableHeader, dimension: &str) -> bool {
+    variable.dimensions.iter().any(|own| own == dimension)
+}
+
+/// The dimensions of a variable without leading ones of length one (a time, a level), of which `rank` are kept at least.
+pub(crate) fn squeezed(variable: &VariableHeader, rank: usize) -> &[String] {
+    let droppable = variable.shape.len().saturating_sub(rank);
+    let single = variable.shape.iter().take(droppable).take_while(|&&len| len == 1).count();
+    &variable.dimensions[single..]
+}
+
 /// The grid that two numeric variables span, whatever is on it.
-fn span<'a>(x: &'a VariableHeader, y: &'a VariableHeader) -> Result<Span<'a>, CoordinatesError> {
+fn span<'a>(
+    context: &Context<'a>,
+    x: &'a VariableHeader,
+    y: &'a VariableHeader,
+) -> Result<Span<'a>, CoordinatesError> {
     let (lon, lat) = (x.name.as_str(), y.name.as_str());
     if lon == lat {
         return Err(CoordinatesError::Same { name: lon.to_owned() });
     }
-    if evidence(x, Axis::Lat) >= Some(Evidence::StandardName)
-        && evidence(y, Axis::Lon) >= Some(Evidence::StandardName)
-    {
-        return Err(CoordinatesError::Exchanged { lon: lon.to_owned(), lat: lat.to_owned() });
-    }
+    let wanted = Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+    refuse_other_role(context, x, Role::Longitude, &wanted)?;
+    refuse_other_role(context, y, Role::Latitude, &wanted)?;
     for variable in [x, y] {
-        if !(1..=2).contains(&variable.dimensions.len()) {
-            let rank = variable.dimensions.len();
+        let rank = squeezed(variable, 2).len();
+        if !(1..=2).contains(&rank) {
             return Err(CoordinatesError::Rank { name: variable.name.clone(), rank });
         }
         if variable.is_empty() {
             return Err(CoordinatesError::Empty { name: variable.name.clone() });
         }
     }
-    let (kind, lat_dimension, lon_dimension) = match (y.dimensions.as_slice(), x.dimensions.as_slice()) {
-        ([row], [column]) if row != column => (GridKind::Rectilinear, row, column),
-        ([row, column], [x_row, x_column]) if row != column && row == x_row && column == x_column => {
-            (GridKind::Curvilinear, row, column)
-        }
-        _ => {
-            return Err(CoordinatesError::Dimensions {
-                lon: lon.to_owned(),
-                lon_dimensions: x.dimensions.join(", "),
-                lat: lat.to_owned(),
-                lat_dimensions: y.dimensions.join(", "),
-            });
-        }
-    };
-    Ok(Span { lon, lat, kind, lon_dimension, lat_dimension })
+    for rank in [2, 1] {
+        let (kind, lat_dimension, lon_dimension) = match (squeezed(y, rank), squeezed(x, rank)) {
+            ([row], [column]) if row != column => (GridKind::Rectilinear, row, column),
+            ([row, column], [x_row, x_column]) if row != column && row == x_row && column == x_column => {
+                (GridKind::Curvilinear, row, column)
+            }
+            _ => continue,
+        };
+        return Ok(Span { lon, lat, kind, lon_dimension, lat_dimension });
+    }
+    Err(CoordinatesError::Dimensions {
+        lon: lon.to_owned(),
+        lon_dimensions: x.dimensions.join(", "),
+        lat: lat.to_owned(),
+        lat_dimensions: y.dimensions.join(", "),
+    })
 }
 
 /// The numeric variables on a grid, in file order.
 fn fields<'a>(
     header: &'a Header,
-    bounds: &HashSet<&str>,
+    context: &Context<'a>,
     span: &Span,
 ) -> impl Iterator<Item = &'a VariableHeader> {
-    let has = |v: &VariableHeader, dimension: &str| v.dimensions.iter().any(|own| own == dimension);
-    header
-        .variables
-        .iter()
-        .filter(move |v| v.dimensions.len() >= 2 && has(v, span.lon_dimension) && has(v, span.lat_dimension))
-        .filter(|v| {
-            v.name != span.lon
-                && v.name != span.lat
-                && v.data_type.is_numeric()
-                && !bounds.contains(v.name.as_str())
-        })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Axis {
-    Lon,
-    Lat,
-}
-
-/// How good a reason there is, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Evidence {
-    Letter,
-    Name,
-    AxisAttribute,
-    StandardName,
-    Units,
+    header.variables.iter().filter(move |v| v.dimensions.len() >= 2 && span.fits(v)).filter(|v| {
+        v.name != span.lon && v.name != span.lat && v.data_type.is_numeric() && !context.is_bounds(v)
+    })
 }
 
 fn numeric<'a>(header: &'a Header, name: &str) -> Result<&'a VariableHeader, CoordinatesError> {
@@ -256,99 +516,27 @@ fn numeric<'a>(header: &'a Header, name: &str) -> Result<&'a VariableHeader, Coo
     Ok(variable)
 }
 
-/// Names of variables that hold the corners of cells: they have the units of coordinates and are none.
-fn bounds_of(header: &Header) -> HashSet<&str> {
-    header.variables.iter().filter_map(|v| v.attributes.text("bounds")).collect()
-}
-
+/// What may be the longitude and what the latitude, likeliest first; what was named alone.
 fn candidates<'a>(
     header: &'a Header,
-    bounds: &HashSet<&str>,
-    axis: Axis,
-) -> Vec<(Evidence, &'a VariableHeader)> {
-    let mut found: Vec<(Evidence, &VariableHeader)> = header
-        .variables
-        .iter()
-        .filter(|v| v.data_type.is_numeric() && (1..=2).contains(&v.dimensions.len()))
-        .filter(|v| !bounds.contains(v.name.as_str()))
-        .filter_map(|v| Some((evidence(v, axis)?, v)))
-        .collect();
-    // Stable: file order among equals.
-    found.sort_by_key(|(evidence, _)| std::cmp::Reverse(*evidence));
-    found
-}
-
-fn evidence(variable: &VariableHeader, axis: Axis) -> Option<Evidence> {
-    let text = |name: &str| variable.attributes.text(name).map(|text| text.trim().to_lowercase());
-    let (units, other_units, standard_name, axis_type, letter, names, single): (
-        &[&str],
-        &[&str],
-        &str,
-        &str,
-        &str,
-        &[&str],
-        &str,
-    ) = match axis {
-        Axis::Lon => (&LON_UNITS, &LAT_UNITS, "longitude", "lon", "x", &LON_NAMES, "x"),
-        Axis::Lat => (&LAT_UNITS, &LON_UNITS, "latitude", "lat", "y", &LAT_NAMES, "y"),
-    };
-    let own_units = text("units");
-    if let Some(own) = own_units.as_deref() {
-        if units.contains(&own) {
-            return Some(Evidence::Units);
+    context: &Context<'a>,
+    wanted: &Wanted,
+) -> [Vec<(Evidence, &'a VariableHeader)>; 2] {
+    [(Role::Longitude, wanted.lon), (Role::Latitude, wanted.lat)].map(|(role, named)| {
+        if let Some(variable) = named.and_then(|name| header.variable(name)) {
+            return vec![(Evidence::Units, variable)];
         }
-        if other_units.contains(&own) {
-            return None;
-        }
-    }
-    if text("standard_name").is_some_and(|own| own == standard_name)
-        || text("_CoordinateAxisType").is_some_and(|own| own == axis_type)
-    {
-        return Some(Evidence::StandardName);
-    }
-    // Anything else is a coordinate only if its units may be an angle: projections have x and y in metres.
-    let may_be_angle = own_units.is_none_or(|own| own.is_empty() || own == "1" || own.starts_with("deg"));
-    if !may_be_angle
-        || variable.attributes.text("standard_name").is_some_and(|name| name.starts_with("projection"))
-    {
-        return None;
-    }
-    if text("axis").is_some_and(|own| own == letter) {
-        return Some(Evidence::AxisAttribute);
-    }
-    let name = variable.name.to_lowercase();
-    if names.contains(&name.as_str()) {
-        return Some(Evidence::Name);
-    }
-    (name == single && variable.is_coordinate()).then_some(Evidence::Letter)
+        let mut found: Vec<(Evidence, &VariableHeader)> = header
+            .variables
+            .iter()
+            .filter(|v| v.data_type.is_numeric() && (1..=2).contains(&squeezed(v, 2).len()))
+            .filter_map(|v| Some((context.evidence(v, role)?, v)))
+            .collect();
+        // Stable: file order among equals.
+        found.sort_by_key(|(evidence, _)| std::cmp::Reverse(*evidence));
+        found
+    })
 }
-
-/// CF 1.11, section 4.2, and spellings met in files.
-const LON_UNITS: [&str; 8] = [
-    "degrees_east",
-    "degree_east",
-    "degree_e",
-    "degrees_e",
-    "degreee",
-    "degreese",
-    "degrees east",
-    "degree east",
-];
-
-/// CF 1.11, section 4.1, and spellings met in files.
-const LAT_UNITS: [&str; 8] = [
-    "degrees_north",
-    "degree_north",
-    "degree_n",
-    "degrees_n",
-    "degreen",
-    "degreesn",
-    "degrees north",
-    "degree north",
-];
-
-const LON_NAMES: [&str; 8] = ["lon", "longitude", "lons", "longitudes", "long", "nav_lon", "navlon", "tlon"];
-const LAT_NAMES: [&str; 8] = ["lat", "latitude", "lats", "latitudes", "lati", "nav_lat", "navlat", "tlat"];
 
 #[cfg(test)]
 mod tests {
@@ -493,5 +681,154 @@ mod tests {
         assert!(matches!(error("lon", "la"), CoordinatesError::Missing { .. }));
         assert!(matches!(error("lon", "depth"), CoordinatesError::Unused { .. }));
         assert!(matches!(error("lon", "station"), CoordinatesError::Dimensions { .. }));
+    }
+
+    /// The names are those of POP: several grids, and an attribute that says which is the variable's.
+    #[test]
+    fn the_coordinates_attribute_says_which_pair() {
+        let units = |units: &'static str| [("units", units)];
+        let mut variables = vec![
+            variable("ULAT", &["nlat", "nlon"], &units("degrees_north")),
+            variable("ULONG", &["nlat", "nlon"], &units("degrees_east")),
+            variable("TLAT", &["nlat", "nlon"], &units("degrees_north")),
+            variable("TLONG", &["nlat", "nlon"], &units("degrees_east")),
+            variable("KMT", &["nlat", "nlon"], &[("coordinates", "TLONG TLAT")]),
+        ];
+        assert_eq!(guess(&header(variables.clone())), certain("TLONG", "TLAT"));
+        variables.push(variable("KMU", &["nlat", "nlon"], &[("coordinates", "ULONG ULAT time")]));
+        let both = header(variables);
+        assert!(matches!(guess(&both), Guess::Ambiguous { .. }));
+        assert_eq!(guess_for(&both, "KMT"), certain("TLONG", "TLAT"));
+        assert_eq!(guess_for(&both, "KMU"), certain("ULONG", "ULAT"));
+        assert_eq!(ranked(&both, "KMU")[0].lon, "ULONG");
+    }
+
+    #[test]
+    fn a_listed_pair_goes_before_nominal_axes_and_after_usual_ones() {
+        let east = [("units", "degrees_E")];
+        let north = [("units", "degrees_N")];
+        let file = |x: &'static str, y: &'static str| {
+            header(vec![
+                variable(x, &[x], &east),
+                variable(y, &[y], &north),
+                variable("geolon_t", &[y, x], &east),
+                variable("geolat_t", &[y, x], &north),
+                variable("ht", &[y, x], &[("coordinates", "geolon_t geolat_t")]),
+            ])
+        };
+        assert_eq!(guess(&file("xt_ocean", "yt_ocean")), certain("geolon_t", "geolat_t"));
+        assert_eq!(guess(&file("lon", "lat")), certain("lon", "lat"));
+    }
+
+    #[test]
+    fn rotated_and_projected_coordinates_are_never_longitude_and_latitude() {
+        let rotated = |x: &'static str, y: &'static str| {
+            vec![
+                variable(
+                    x,
+                    &[x],
+                    &[("units", "degrees"), ("axis", "X"), ("standard_name", "grid_longitude")],
+                ),
+                variable(y, &[y], &[("units", "degrees"), ("axis", "Y"), ("standard_name", "grid_latitude")]),
+                variable("topo", &[y, x], &[("grid_mapping", "pole")]),
+                variable("pole", &[], &[("grid_mapping_name", "rotated_latitude_longitude")]),
+            ]
+        };
+        for (x, y) in [("rlon", "rlat"), ("lon", "lat"), ("x", "y")] {
+            let file = header(rotated(x, y));
+            assert_eq!(
+                guess(&file),
+                Guess::Ambiguous { lon_candidates: Vec::new(), lat_candidates: Vec::new() }
+            );
+            let error = find(&file, &Wanted::default()).unwrap_err();
+            assert!(matches!(&error, CoordinatesError::RotatedPole { .. }), "{error}");
+            assert!(error.to_string().contains(&format!("'{x}' and '{y}' belong to a rotated pole")));
+            assert!(matches!(check_coordinates(&file, x, y), Err(CoordinatesError::RotatedPole { .. })));
+            assert!(projection(&file).is_some());
+        }
+        // Without standard names the grid mapping says it.
+        let mut bare = rotated("lon", "lat");
+        bare.iter_mut().take(2).for_each(|v| {
+            v.attributes.remove("standard_name");
+        });
+        assert!(matches!(find(&header(bare), &Wanted::default()), Err(CoordinatesError::RotatedPole { .. })));
+        // The true ones, where the file has them.
+        let mut with_true = rotated("rlon", "rlat");
+        with_true.push(variable("lon", &["rlat", "rlon"], &[("units", "degrees_east")]));
+        with_true.push(variable("lat", &["rlat", "rlon"], &[("units", "degrees_north")]));
+        assert_eq!(guess(&header(with_true)), certain("lon", "lat"));
+        let projected = header(vec![
+            variable("x", &["x"], &[("standard_name", "projection_x_coordinate"), ("units", "degrees")]),
+            variable("y", &["y"], &[("standard_name", "projection_y_coordinate"), ("units", "degrees")]),
+            variable("topo", &["y", "x"], &[]),
+        ]);
+        assert!(matches!(find(&projected, &Wanted::default()), Err(CoordinatesError::Projected { .. })));
+    }
+
+    #[test]
+    fn bounds_and_weights_are_never_taken() {
+        for (lon, lat) in [
+            ("lon_bnds", "lat_bnds"),
+            ("lon_vertices", "lat_vertices"),
+            ("bounds_lon", "bounds_lat"),
+            ("grid_corner_lon", "grid_corner_lat"),
+        ] {
+            let header = header(vec![
+                variable(lon, &["y", "x"], &[("units", "degrees_east")]),
+                variable(lat, &["y", "x"], &[("units", "degrees_north")]),
+                variable("gw", &["y"], &[("long_name", "latitude weights")]),
+                variable("topo", &["y", "x"], &[]),
+            ]);
+            assert!(matches!(guess(&header), Guess::Ambiguous { .. }), "{lon}");
+            assert!(is_position(&header, &header.variables[0]));
+            assert!(!is_position(&header, &header.variables[3]));
+        }
+    }
+
+    #[test]
+    fn single_leading_dimensions_of_coordinates_do_not_matter() {
+        let mut variables = vec![
+            variable("XLONG", &["Time", "south_north", "west_east"], &[("units", "degree_east")]),
+            variable("XLAT", &["Time", "south_north", "west_east"], &[("units", "degree_north")]),
+            variable("HGT", &["Time", "south_north", "west_east"], &[]),
+        ];
+        variables.iter_mut().for_each(|v| v.shape[0] = 1);
+        let file = header(variables);
+        assert_eq!(guess(&file), certain("XLONG", "XLAT"));
+        let found = check_coordinates(&file, "XLONG", "XLAT").unwrap();
+        assert_eq!((found.kind, found.lat_dimension.as_str()), (GridKind::Curvilinear, "south_north"));
+    }
+
+    #[test]
+    fn exchanged_names_are_refused_whatever_says_so() {
+        for (lon, lat) in [("lon", "lat"), ("X", "Y"), ("nav_lon", "nav_lat")] {
+            let header = header(vec![
+                variable(lon, &[lon], &[]),
+                variable(lat, &[lat], &[]),
+                variable("p", &["p"], &[]),
+                variable("topo", &[lat, lon], &[]),
+            ]);
+            let named = |lon, lat| Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+            let error = |lon, lat| find(&header, &named(lon, lat)).unwrap_err();
+            assert!(matches!(error(lat, lon), CoordinatesError::Exchanged { .. }), "{lon}");
+            assert!(matches!(error(lat, "p"), CoordinatesError::OtherRole { .. }), "{lon}");
+            let half = find(&header, &Wanted { lon: Some(lat), ..Wanted::default() });
+            assert!(matches!(half, Err(CoordinatesError::OtherRole { .. })), "{lon}");
+        }
+    }
+
+    #[test]
+    fn a_grid_alone_and_a_variable_elsewhere() {
+        let file = header(vec![
+            variable("lon", &["lon"], &[]),
+            variable("lat", &["lat"], &[]),
+            variable("profile", &["depth", "time"], &[]),
+        ]);
+        assert!(matches!(find(&file, &Wanted::default()), Err(CoordinatesError::Ambiguous { .. })));
+        let alone = find(&file, &Wanted { grid_alone: true, ..Wanted::default() }).unwrap();
+        assert_eq!((alone.lon.as_str(), alone.variables.len()), ("lon", 0));
+        let named =
+            Wanted { lon: Some("lon"), lat: Some("lat"), variable: Some("profile"), grid_alone: true };
+        assert!(matches!(find(&file, &named), Err(CoordinatesError::Elsewhere { .. })));
     }
 }

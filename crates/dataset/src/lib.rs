@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod axes;
 pub mod cf;
 mod classic;
 pub mod contained;
