@@ -160,7 +160,7 @@ pub enum Error {
     },
     /// Cells that great circles cannot bound.
     #[error("the cells of the two grids cannot be overlapped")]
-    Mesh(#[from] crate::remap::Error),
+    Mesh(#[from] remap::Error),
     /// A file that could not be delivered.
     #[error("could not write {path}")]
     Write {

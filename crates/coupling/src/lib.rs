@@ -2,8 +2,8 @@
 //!
 //! [`run`] takes an ocean grid, its depths and its basins ([`Input`]), and computes what couples it to an LMDZ atmosphere: masks,
 //! areas, and four matrices of weights ([`Outcome`]); [`Outcome::write_archive`] and [`Outcome::write_tree`] deliver them as the files
-//! that OASIS3-MCT, LMDZ and the modeller take. [`remap`] is interpolation between any two grids, which the chain uses for great-circle
-//! edges only.
+//! that OASIS3-MCT, LMDZ and the modeller take. The crate [`remap`] is interpolation between any two grids, which the chain uses for
+//! great-circle edges only.
 //!
 //! ```
 //! use coupling::{Basins, Input, Options};
@@ -94,7 +94,6 @@ pub mod ocean;
 mod options;
 pub mod outlines;
 pub mod overlap;
-pub mod remap;
 mod run;
 pub mod runoff;
 mod spherical;

@@ -5,12 +5,12 @@
 //! polar cell has the middles of its edges too, as the cells below it have them: cells tile the sphere.
 
 use ndarray::Array2;
+use remap::{Mesh, Moments, overlaps};
 
 use crate::Error;
 use crate::atmosphere::Atmosphere;
 use crate::links::Links;
 use crate::outlines::Outlines;
-use crate::remap::{Mesh, Moments, overlaps};
 
 /// The fraction of every atmosphere cell within each ocean cell, as [`crate::overlap::fractions`]: destinations are atmosphere
 /// cells, sources ocean cells, both row-major; the northernmost row is one cell, its first; the others of that row and

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use coupling::remap::{self, Mesh, Weights};
+use remap::{Mesh, Weights};
 
 use crate::arguments::{Names, Norm, RemapMethod, RemapWeights, WeightFormat};
 use crate::files;

@@ -3,10 +3,10 @@
 use grid::sphere::Vector;
 use rayon::prelude::*;
 
-use super::Mesh;
-use super::clip::{Clipper, ZERO, polygon_area_sr};
-use super::index::{Bounds, Index};
-use super::mesh::Edges;
+use crate::Mesh;
+use crate::clip::{Clipper, ZERO, polygon_area_sr};
+use crate::index::{Bounds, Index};
+use crate::mesh::Edges;
 
 /// Overlaps smaller than this part of both cells are rounding.
 const NOTHING: f64 = 1e-13;
@@ -222,7 +222,7 @@ fn zone_areas_sr(edges: &Edges) -> Vec<f64> {
 }
 
 /// Centroid of a whole source cell: direction of the integral of the position over it.
-pub(super) fn cell_centroid(mesh: &Mesh, cell: usize, polygon: &mut Vec<Vector>) -> Vector {
+pub(crate) fn cell_centroid(mesh: &Mesh, cell: usize, polygon: &mut Vec<Vector>) -> Vector {
     mesh.polygon(cell, polygon);
     let moment = super::clip::polygon_moment(polygon);
     if polygon_area_sr(polygon) > 0.0 && moment != ZERO { moment.normalised() } else { mesh.centre(cell) }

@@ -15,15 +15,15 @@
 use grid::sphere::Vector;
 use rayon::prelude::*;
 
-use super::clip::ZERO;
-use super::overlap::{Moments, Overlaps, cell_centroid, overlaps};
-use super::weights::{Links, flat, merge};
-use super::{Mesh, Method, Norm, Weights};
+use crate::clip::ZERO;
+use crate::overlap::{Moments, Overlaps, cell_centroid, overlaps};
+use crate::weights::{Links, flat, merge};
+use crate::{Mesh, Method, Norm, Weights};
 
 /// How near to one the covered part of a source cell must be, to count as covered wholly.
 const WHOLE: f64 = 1e-9;
 
-pub(super) fn first_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights {
+pub(crate) fn first_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights {
     let found = overlaps(source, target, Moments::Without);
     let divisor = divisors(&found, norm);
     let mut weight = found.area_sr.clone();
@@ -44,7 +44,7 @@ pub(super) fn first_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights {
     }
 }
 
-pub(super) fn second_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights {
+pub(crate) fn second_order(source: &Mesh, target: &Mesh, norm: Norm) -> Weights {
     let found = overlaps(source, target, Moments::With);
     let divisor = divisors(&found, norm);
     let (source_fraction, target_fraction) = fractions(&found);

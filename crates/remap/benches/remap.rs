@@ -1,8 +1,8 @@
-//! Interpolation weights beside those of CDO, on one machine in one run: `cargo bench -p coupling --bench remap`.
+//! Interpolation weights beside those of CDO, on one machine in one run: `cargo bench -p remap --bench remap`.
 //!
 //! Prints, in Markdown, processor time and memory for growing grids, and how far fields interpolated with both sets of
 //! weights are from the four analytical functions of S. Valcke, A. Piacentini, G. Jonville (2022): Benchmarking
-//! regridding libraries used in Earth system modelling, Mathematical and Computational Applications 27, 31. `REMAP.md`
+//! regridding libraries used in Earth system modelling, Mathematical and Computational Applications 27, 31. `README.md`
 //! keeps a run. Without CDO (Debian: `cdo`) its columns are missing.
 //!
 //! Times are processor time, which a busy machine does not lengthen, of one thread: of the computation alone, and of
@@ -12,10 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use coupling::remap::{self, Format, Mesh, Method, Norm, Weights};
 use dataset::{Attributes, Dataset};
 use grid::{RegularGrid, orca};
 use ndarray::{Array1, Array2, Array3};
+use remap::{Format, Mesh, Method, Norm, Weights};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -4,7 +4,7 @@
 //! [`Weights`] for a [`Method`], and [`to_dataset`] lays it out as OASIS3-MCT, SCRIP or ESMF read it.
 //!
 //! ```
-//! use coupling::remap::{self, Mesh, Method, Norm};
+//! use remap::{Mesh, Method, Norm};
 //!
 //! let source = Mesh::regular(&grid::RegularGrid::global(36, 18)?)?;
 //! let target = Mesh::regular(&grid::RegularGrid::global(20, 10)?)?;

@@ -9,10 +9,10 @@ use std::cmp::Ordering;
 use grid::sphere::Vector;
 use rayon::prelude::*;
 
-use super::weights::{Links, of_links};
-use super::{Mesh, Method, Weights};
+use crate::weights::{Links, of_links};
+use crate::{Mesh, Method, Weights};
 
-pub(super) fn nearest(source: &Mesh, target: &Mesh) -> Weights {
+pub(crate) fn nearest(source: &Mesh, target: &Mesh) -> Weights {
     let tree = Tree::new(
         (0..source.len())
             .filter(|&cell| source.active()[cell])

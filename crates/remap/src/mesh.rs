@@ -7,7 +7,7 @@ use grid::sphere::Vector;
 use grid::{Fold, OceanGrid, RegularGrid, Topology};
 use rayon::prelude::*;
 
-use super::clip::polygon_area_sr;
+use crate::clip::polygon_area_sr;
 
 /// How near to a pole an edge counts as the pole, and how exactly columns must close the circle, in degrees.
 const CLOSED_DEG: f64 = 1e-6;
@@ -89,9 +89,9 @@ enum Corners {
 
 /// Edges of a regular grid: west to east, and in the order of its rows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Edges {
-    pub(super) lon_deg: Vec<f64>,
-    pub(super) lat_deg: Vec<f64>,
+pub(crate) struct Edges {
+    pub(crate) lon_deg: Vec<f64>,
+    pub(crate) lat_deg: Vec<f64>,
 }
 
 const NO_SEAM: Topology = Topology { overlap: grid::Overlap::None, fold: Fold::None };
@@ -295,7 +295,7 @@ impl Mesh {
     }
 
     /// A cell's centre.
-    pub(super) fn centre(&self, cell: usize) -> Vector {
+    pub(crate) fn centre(&self, cell: usize) -> Vector {
         Vector::from_degrees(self.centre_deg(cell))
     }
 
@@ -308,7 +308,7 @@ impl Mesh {
     }
 
     /// Puts the corners of a cell into `polygon`, counter-clockwise, repeated ones included.
-    pub(super) fn corners(&self, cell: usize, polygon: &mut Vec<Vector>) {
+    pub(crate) fn corners(&self, cell: usize, polygon: &mut Vec<Vector>) {
         polygon.clear();
         match &self.corners {
             Corners::Lattice { vertices, northwards, .. } => {
@@ -350,7 +350,7 @@ impl Mesh {
     }
 
     /// The edges of a regular grid.
-    pub(super) fn edges(&self) -> Option<&Edges> {
+    pub(crate) fn edges(&self) -> Option<&Edges> {
         match &self.corners {
             Corners::Lattice { edges, .. } => Some(edges),
             Corners::Cells { .. } => None,
@@ -359,7 +359,7 @@ impl Mesh {
 
     /// The one cell that stands for row `j` and column `i`, which may lie one outside of the grid: across the date line, the fold or
     /// the pole. `None` where the grid ends.
-    pub(super) fn cell_at(&self, j: isize, i: isize) -> Option<usize> {
+    pub(crate) fn cell_at(&self, j: isize, i: isize) -> Option<usize> {
         let (ny, nx) = (self.rows as isize, self.columns as isize);
         let around = |i: isize| match self.topology.overlap {
             grid::Overlap::TwoColumns => Some((i - 1).rem_euclid(nx - 2) + 1),
@@ -386,7 +386,7 @@ impl Mesh {
     }
 
     /// The rows next to a pole that their centres do not reach.
-    pub(super) fn rows_at_poles(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn rows_at_poles(&self) -> impl Iterator<Item = usize> + '_ {
         let ends = [0, self.rows.saturating_sub(1)].into_iter().zip(self.poles);
         ends.filter(|&(row, at_pole)| {
             at_pole && self.periodic && self.centre_deg(row * self.columns).1.abs() < 90.0 - CLOSED_DEG
@@ -395,7 +395,7 @@ impl Mesh {
     }
 
     /// The cells around a cell, each once, in a fixed order; masked ones too.
-    pub(super) fn neighbours(&self, cell: usize, found: &mut Vec<usize>) {
+    pub(crate) fn neighbours(&self, cell: usize, found: &mut Vec<usize>) {
         found.clear();
         let (j, i) = ((cell / self.columns) as isize, (cell % self.columns) as isize);
         for (dj, di) in [(0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)] {

@@ -9,7 +9,7 @@ use dataset::{Dataset, Variable};
 use grid::{OceanGrid, RegularGrid};
 use ndarray::{Array2, Ix1, Ix2, Ix3};
 
-use super::{Error, Mesh};
+use crate::{Error, Mesh};
 
 /// Why the grid of a file cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ const BOXES_PER_BIN: f64 = 2.0;
 
 /// West edge within 0..2 pi and width eastwards, south and north; radians.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     west: f32,
     width: f32,
     south: f32,
@@ -25,7 +25,7 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// Of a polygon with counter-clockwise corners; `None` for a polygon without an area.
-    pub(super) fn of(polygon: &[Vector]) -> Option<Self> {
+    pub(crate) fn of(polygon: &[Vector]) -> Option<Self> {
         if polygon.len() < 3 {
             return None;
         }
@@ -99,7 +99,7 @@ impl Bounds {
     }
 
     /// Of a point.
-    pub(super) fn of_point(point: Vector) -> Self {
+    pub(crate) fn of_point(point: Vector) -> Self {
         let lat = point.z.atan2(point.x.hypot(point.y));
         let lon = point.y.atan2(point.x);
         Self {
@@ -120,7 +120,7 @@ impl Bounds {
 }
 
 /// The polygons of a grid, to be searched.
-pub(super) struct Index {
+pub(crate) struct Index {
     boxes: Vec<Option<Bounds>>,
     /// Latitude of the first band, and bands for each radian.
     south: f64,
@@ -137,7 +137,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Of polygons number `0..count`; `polygon` puts the corners of one into a vector, or none where it takes no part.
-    pub(super) fn new(count: usize, polygon: impl Fn(usize, &mut Vec<Vector>) + Sync) -> Self {
+    pub(crate) fn new(count: usize, polygon: impl Fn(usize, &mut Vec<Vector>) + Sync) -> Self {
         let boxes: Vec<Option<Bounds>> = (0..count)
             .into_par_iter()
             .map_init(Vec::new, |corners, number| {
@@ -232,7 +232,7 @@ impl Index {
     }
 
     /// Puts the polygons whose boxes touch `bounds` into `found`, ascending, each once.
-    pub(super) fn find(&self, bounds: &Bounds, found: &mut Vec<u32>) {
+    pub(crate) fn find(&self, bounds: &Bounds, found: &mut Vec<u32>) {
         found.clear();
         self.bins_of(bounds, |bin| {
             let entries = &self.entries[self.starts[bin] as usize..self.starts[bin + 1] as usize];

@@ -1,9 +1,9 @@
 //! What interpolation weights must keep, on the grids that they are made for.
 
-use coupling::remap::{self, Mesh, Method, Moments, Norm, Weights, polygon_overlap};
 use grid::sphere::Vector;
 use grid::{OceanGrid, RegularGrid, orca};
 use proptest::prelude::*;
+use remap::{Mesh, Method, Moments, Norm, Weights, polygon_overlap};
 
 /// The built-in ocean grid, 182 by 149.
 fn orca2() -> Mesh {

@@ -1,9 +1,9 @@
 //! Grids read from files, and weight files as their readers know them.
 
-use coupling::remap::{self, Format, Mesh, Method, Norm, ReadError};
 use dataset::{Attributes, Dataset};
 use grid::{RegularGrid, orca};
 use ndarray::Array;
+use remap::{Format, Mesh, Method, Norm, ReadError};
 
 fn regular(columns: usize, rows: usize) -> RegularGrid {
     RegularGrid::global(columns, rows).expect("axes")

@@ -11,7 +11,7 @@ use dataset::{Attributes, Dataset};
 use grid::sphere::Vector;
 use ndarray::{Array1, ArrayD, IxDyn};
 
-use super::{Mesh, Method, Norm, Weights};
+use crate::{Mesh, Method, Norm, Weights};
 
 /// The programs that read weight files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

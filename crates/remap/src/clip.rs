@@ -17,7 +17,7 @@ pub struct Overlap {
 }
 
 /// A vector of zeros.
-pub(super) const ZERO: Vector = Vector { x: 0.0, y: 0.0, z: 0.0 };
+pub(crate) const ZERO: Vector = Vector { x: 0.0, y: 0.0, z: 0.0 };
 
 /// The overlap of two simple polygons, corners counter-clockwise seen from outside, each within a hemisphere.
 ///
@@ -26,7 +26,7 @@ pub(super) const ZERO: Vector = Vector { x: 0.0, y: 0.0, z: 0.0 };
 ///
 /// let octant = [(0.0, 0.0), (90.0, 0.0), (0.0, 90.0)].map(Vector::from_degrees);
 /// let shifted = [(45.0, 0.0), (135.0, 0.0), (45.0, 90.0)].map(Vector::from_degrees);
-/// let overlap = coupling::remap::polygon_overlap(&octant, &shifted);
+/// let overlap = remap::polygon_overlap(&octant, &shifted);
 /// assert!((overlap.area_sr - std::f64::consts::FRAC_PI_4).abs() < 1e-14);
 /// ```
 pub fn polygon_overlap(a: &[Vector], b: &[Vector]) -> Overlap {
@@ -36,13 +36,13 @@ pub fn polygon_overlap(a: &[Vector], b: &[Vector]) -> Overlap {
 }
 
 /// Signed area of a polygon in steradians, positive counter-clockwise.
-pub(super) fn polygon_area_sr(polygon: &[Vector]) -> f64 {
+pub(crate) fn polygon_area_sr(polygon: &[Vector]) -> f64 {
     let Some((&first, rest)) = polygon.split_first() else { return 0.0 };
     rest.windows(2).map(|edge| triangle_area_sr(first, edge[0], edge[1])).sum()
 }
 
 /// Integral of the position over a polygon, from its triangles.
-pub(super) fn polygon_moment(polygon: &[Vector]) -> Vector {
+pub(crate) fn polygon_moment(polygon: &[Vector]) -> Vector {
     let Some((&first, rest)) = polygon.split_first() else { return ZERO };
     rest.windows(2).fold(ZERO, |sum, edge| {
         let area = triangle_area_sr(first, edge[0], edge[1]);
@@ -72,7 +72,7 @@ fn normal(a: Vector, b: Vector) -> Vector {
 
 /// Clips polygons by one window after the other, without allocating.
 #[derive(Debug, Default)]
-pub(super) struct Clipper {
+pub(crate) struct Clipper {
     /// Normals of the convex parts of the window, one after the other.
     normals: Vec<Vector>,
     /// Where each part ends in `normals`, and the sign it counts with.
@@ -84,7 +84,7 @@ pub(super) struct Clipper {
 
 impl Clipper {
     /// Takes a simple polygon, counter-clockwise, as the window.
-    pub(super) fn set_window(&mut self, window: &[Vector]) {
+    pub(crate) fn set_window(&mut self, window: &[Vector]) {
         self.normals.clear();
         self.parts.clear();
         let count = window.len();
@@ -121,7 +121,7 @@ impl Clipper {
     }
 
     /// The overlap of the window with a polygon; the moment only on demand.
-    pub(super) fn overlap(&mut self, polygon: &[Vector], with_moment: bool) -> Overlap {
+    pub(crate) fn overlap(&mut self, polygon: &[Vector], with_moment: bool) -> Overlap {
         let mut sum = Overlap { area_sr: 0.0, moment: ZERO };
         let mut from = 0;
         for part in 0..self.parts.len() {

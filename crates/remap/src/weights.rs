@@ -1,6 +1,6 @@
 //! The sparse matrix from source to target cells.
 
-use super::{Mesh, bilinear, conservative, nearest};
+use crate::{Mesh, bilinear, conservative, nearest};
 
 /// How target values are made of source values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +58,10 @@ pub fn weights(source: &Mesh, target: &Mesh, method: Method, norm: Norm) -> Weig
 }
 
 /// Source cells and weights of one target cell.
-pub(super) type Links = Vec<(u32, f64)>;
+pub(crate) type Links = Vec<(u32, f64)>;
 
 /// Sorts links by source cell, and adds up those of one cell in the order they came in.
-pub(super) fn merge(links: &mut Links) {
+pub(crate) fn merge(links: &mut Links) {
     links.sort_by_key(|link| link.0);
     links.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
@@ -73,7 +73,7 @@ pub(super) fn merge(links: &mut Links) {
 }
 
 /// The matrix of a method that knows no areas: cells count as used and as covered wholly where they have a link.
-pub(super) fn of_links(source: &Mesh, target: &Mesh, method: Method, rows: Vec<Links>) -> Weights {
+pub(crate) fn of_links(source: &Mesh, target: &Mesh, method: Method, rows: Vec<Links>) -> Weights {
     let mut source_fraction = vec![0.0; source.len()];
     rows.iter().flatten().for_each(|link| source_fraction[link.0 as usize] = 1.0);
     let target_fraction = rows.iter().map(|row| if row.is_empty() { 0.0 } else { 1.0 }).collect();
@@ -92,7 +92,7 @@ pub(super) fn of_links(source: &Mesh, target: &Mesh, method: Method, rows: Vec<L
 }
 
 /// Where rows start, their cells and their weights, one after the other.
-pub(super) fn flat(rows: Vec<Links>) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
+pub(crate) fn flat(rows: Vec<Links>) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
     let count = rows.iter().map(Vec::len).sum();
     let mut row_start = Vec::with_capacity(rows.len() + 1);
     let (mut source, mut weight) = (Vec::with_capacity(count), Vec::with_capacity(count));

@@ -9,9 +9,9 @@
 use grid::sphere::Vector;
 use rayon::prelude::*;
 
-use super::index::{Bounds, Index};
-use super::weights::{Links, merge, of_links};
-use super::{Mesh, Method, Weights};
+use crate::index::{Bounds, Index};
+use crate::weights::{Links, merge, of_links};
+use crate::{Mesh, Method, Weights};
 
 /// How far outside of the unit square still counts as inside, for centres on an edge.
 const ON_EDGE: f64 = 1e-9;
@@ -26,7 +26,7 @@ enum Node {
     },
 }
 
-pub(super) fn bilinear(source: &Mesh, target: &Mesh) -> Weights {
+pub(crate) fn bilinear(source: &Mesh, target: &Mesh) -> Weights {
     let quads = quads(source);
     let place = |node: Node| match node {
         Node::Cell(cell) => source.centre(cell as usize),
