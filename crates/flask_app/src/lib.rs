@@ -132,6 +132,8 @@ pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -
             })
             .configure(configure)
     })
+    // A compressed response leaves in two sends: without this the second waits for the client's delayed acknowledgement.
+    .tcp_nodelay(true)
     .workers(context.settings.threads)
     .disable_signals()
     .shutdown_timeout(10);

@@ -149,6 +149,8 @@ pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyho
             // A proxy has taken the beginning of the path away.
             .configure(|routes| panel.routes(routes))
     })
+    // A compressed response leaves in two sends: without this the second waits for the client's delayed acknowledgement.
+    .tcp_nodelay(true)
     .workers(
         context
             .config

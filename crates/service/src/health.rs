@@ -84,6 +84,7 @@ impl Health {
         let address = format!("{}:{}", listen.host, listen.port);
         let stop = self.stop.clone();
         let server = HttpServer::new(move || App::new().configure(|routes| self.configure(routes)))
+            .tcp_nodelay(true)
             .workers(1)
             .disable_signals()
             .shutdown_timeout(1)
