@@ -46,19 +46,14 @@ use crate::routes::get;
 /// Files that are read at the same time: each may take some ten megabytes while it is.
 static READING: Semaphore = Semaphore::const_new(4);
 
-/// Where a data file is: for the pages, and for scripts with a token.
-const DATA_FILE: [&str; 2] = ["/{id}", "/api/v1/data-files/{id}"];
-
-/// The routes of this module; see its header.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    for data_file in DATA_FILE {
-        let path = format!("{data_file}/{{type}}/field");
-        config
-            .service(aw::resource(format!("{path}.json")).route(get().to(description)))
-            .service(aw::resource(format!("{path}/mesh")).route(get().to(mesh)))
-            .service(aw::resource(format!("{path}/value")).route(get().to(value)))
-            .service(aw::resource(path).route(get().to(values)));
-    }
+/// The routes of this module (see its header) for the data file whose path is `data_file`.
+pub(crate) fn configure(config: &mut ServiceConfig, data_file: &str) {
+    let path = format!("{data_file}/{{type}}/field");
+    config
+        .service(aw::resource(format!("{path}.json")).route(get().to(description)))
+        .service(aw::resource(format!("{path}/mesh")).route(get().to(mesh)))
+        .service(aw::resource(format!("{path}/value")).route(get().to(value)))
+        .service(aw::resource(path).route(get().to(values)));
 }
 
 /// The query string, as text: what is wrong with a number is said in words.

@@ -45,7 +45,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/api/{id}/steps/assetsTable").route(get().to(steps::assets_table)))
         .service(page("/users").route(get().to(various::user_names)))
         .configure(workflow)
-        .configure(crate::field::configure);
+        .configure(|config| crate::field::configure(config, "/{id}"));
 }
 
 fn workflow(config: &mut ServiceConfig) {

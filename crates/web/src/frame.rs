@@ -9,7 +9,7 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::session::{Visitor, is_api, login_address};
+use crate::session::{Visitor, is_api, is_cross_site, is_safe, login_address};
 use crate::{Code, Error, Page, Site};
 
 /// The id of a request: in the response, in the log, and in the messages of the tasks that it starts.
@@ -36,7 +36,12 @@ pub async fn frame(
     request.extensions_mut().insert(RequestId(id.clone()));
     // The request itself must not be held: the router writes into it.
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.path());
-    let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    let mut response = if !is_safe(request.method()) && is_cross_site(request.request()) {
+        let message = "It was sent from a page of another site. Nothing was changed.";
+        request.error_response(Error::new(Code::Forbidden, message))
+    } else {
+        next.call(request).instrument(span.clone()).await?.map_into_boxed_body()
+    };
     if response.status().as_u16() >= 400 {
         response = span.in_scope(|| explain(response, &id));
     }
@@ -124,7 +129,7 @@ fn explain(response: ServiceResponse, id: &str) -> ServiceResponse {
 }
 
 fn answer(request: &actix_web::HttpRequest, error: &Error, status: StatusCode, id: &str) -> HttpResponse {
-    if is_api(request.path()) {
+    if is_api(request) {
         let mut response = problem(request, error);
         *response.status_mut() = status;
         return response;

@@ -26,7 +26,7 @@ pub use frame::{RequestId, frame, problem};
 pub use limit::Limiter;
 pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};
-pub use session::{Access, Login, Owned, SESSION_COOKIE, Visitor};
+pub use session::{Access, Login, Owned, SESSION_COOKIE, Visitor, api};
 
 use store::Store;
 use tera::Tera;

@@ -6,9 +6,11 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, Uri, header};
+use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -148,7 +150,8 @@ pub struct Login {
 }
 
 impl Login {
-    /// The account behind a request: by its session, or by a token of the API (`Authorization: Bearer`).
+    /// The account behind a request: by its session, or, in the API, by a token (`Authorization: Bearer`). Only the latter
+    /// changes anything without the session's token, for no other site can make a browser send it.
     ///
     /// # Errors
     /// When nobody is logged in, the token is not valid, or a script's changing request lacks the session's token.
@@ -162,7 +165,7 @@ impl Login {
     }
 
     fn load(request: &HttpRequest) -> Result<Self, Error> {
-        let api = is_api(request.path());
+        let api = is_api(request);
         if api && request.headers().contains_key(header::AUTHORIZATION) {
             let refused =
                 || Error::new(Code::LoginNeeded, "The token is not valid. Create one under 'API tokens'.");
@@ -174,7 +177,7 @@ impl Login {
         let Some(user) = visitor.user().cloned() else {
             return Err(Error::new(Code::LoginNeeded, "You are not logged in, or your session has ended."));
         };
-        if api && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if api && !is_safe(request.method()) {
             let sent = request.headers().get(crate::form::TOKEN_HEADER).and_then(|value| value.to_str().ok());
             visitor.check_token(sent)?;
         }
@@ -287,14 +290,52 @@ impl FromRequest for Owned {
     }
 }
 
-/// True for the addresses of the HTTP API, whose answers are JSON.
-pub(crate) fn is_api(path: &str) -> bool {
-    path == "/api/v1" || path.starts_with("/api/v1/")
+/// Marks a request that the router gave to the HTTP API.
+#[derive(Debug, Clone, Copy)]
+struct ApiRoute;
+
+/// The middleware of the scope of the HTTP API: tells [`Login`] and the error responses that the request came to it.
+///
+/// The router decides, not the text of the path: a path has many spellings (`/%61pi/v1`), and a check that reads it
+/// can disagree with the route that answers.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn api(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    request.extensions_mut().insert(ApiRoute);
+    next.call(request).await
+}
+
+/// True for requests to the HTTP API, whose answers are JSON.
+pub(crate) fn is_api(request: &HttpRequest) -> bool {
+    request.extensions().contains::<ApiRoute>()
+}
+
+/// True when a browser says that a page of another site made it send the request.
+///
+/// `Sec-Fetch-Site` where there is one (Fetch Metadata), else `Origin`; programs send neither. This stands beside the
+/// tokens of forms, so that a handler that forgot to ask for one is no hole.
+pub(crate) fn is_cross_site(request: &HttpRequest) -> bool {
+    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    if let Some(from) = text("sec-fetch-site") {
+        return !matches!(from, "same-origin" | "none");
+    }
+    let Some(origin) = text("origin") else { return false };
+    let host = origin.parse::<Uri>().ok().and_then(|uri| Some(uri.authority()?.as_str().to_owned()));
+    host.is_none_or(|host| !host.eq_ignore_ascii_case(request.connection_info().host()))
+}
+
+/// True for methods that change nothing.
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// The login page, with the way back to where the visitor wanted to go.
 pub(crate) fn login_address(request: &HttpRequest) -> String {
-    let wanted = if matches!(*request.method(), Method::GET | Method::HEAD) {
+    let wanted = if is_safe(request.method()) {
         let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
         // A proxy may have taken the beginning of the path away.
         let base = Site::of(request).map_or("", |site| site.settings.base);

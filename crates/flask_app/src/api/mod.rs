@@ -11,6 +11,7 @@ mod steps;
 
 pub(crate) use model::Problem;
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self as aw, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use utoipa::OpenApi;
@@ -59,53 +60,48 @@ async fn openapi() -> impl Responder {
     HttpResponse::Ok().content_type("application/json").body(openapi_json())
 }
 
-/// The routes of the API.
+/// The API: one scope, whose middleware says how its requests authenticate.
 pub(crate) fn configure(config: &mut ServiceConfig) {
+    config.service(aw::scope("/api/v1").wrap(from_fn(web::api)).configure(routes));
+}
+
+fn routes(config: &mut ServiceConfig) {
     config
-        .service(aw::resource("/api/v1/openapi.json").route(get().to(openapi)))
+        .configure(|config| crate::field::configure(config, "/data-files/{id}"))
+        .service(aw::resource("/openapi.json").route(get().to(openapi)))
         .service(
-            aw::resource("/api/v1/data-files")
+            aw::resource("/data-files")
                 .route(get().to(data_files::list))
                 .route(aw::post().to(data_files::upload)),
         )
         .service(
-            aw::resource("/api/v1/data-files/{id}")
+            aw::resource("/data-files/{id}")
                 .route(get().to(data_files::show))
                 .route(aw::delete().to(data_files::delete)),
         )
         .service(
-            aw::resource("/api/v1/data-files/{id}/coordinates")
-                .route(aw::put().to(data_files::set_coordinates)),
+            aw::resource("/data-files/{id}/coordinates").route(aw::put().to(data_files::set_coordinates)),
         )
+        .service(aw::resource("/data-files/{id}/duplicate").route(aw::post().to(data_files::duplicate)))
+        .service(aw::resource("/data-files/{id}/send").route(aw::post().to(data_files::send)))
+        .service(aw::resource("/data-files/{id}/ocean-grid").route(aw::post().to(data_files::ocean_grid)))
+        .service(aw::resource("/data-files/{id}/steps").route(get().to(steps::list)))
+        .service(aw::resource("/data-files/{id}/events").route(get().to(steps::events)))
         .service(
-            aw::resource("/api/v1/data-files/{id}/duplicate").route(aw::post().to(data_files::duplicate)),
-        )
-        .service(aw::resource("/api/v1/data-files/{id}/send").route(aw::post().to(data_files::send)))
-        .service(
-            aw::resource("/api/v1/data-files/{id}/ocean-grid").route(aw::post().to(data_files::ocean_grid)),
-        )
-        .service(aw::resource("/api/v1/data-files/{id}/steps").route(get().to(steps::list)))
-        .service(aw::resource("/api/v1/data-files/{id}/events").route(get().to(steps::events)))
-        .service(
-            aw::resource("/api/v1/data-files/{id}/steps/subbasins/default")
+            aw::resource("/data-files/{id}/steps/subbasins/default")
                 .route(aw::post().to(steps::sub_basins_default)),
         )
         .service(
-            aw::resource("/api/v1/data-files/{id}/steps/{step}")
+            aw::resource("/data-files/{id}/steps/{step}")
                 .route(aw::post().to(steps::request))
                 .route(aw::delete().to(steps::cancel)),
         )
+        .service(aw::resource("/data-files/{id}/steps/{step}/retry").route(aw::post().to(steps::retry)))
+        .service(aw::resource("/data-files/{id}/revisions").route(get().to(revisions::list)))
+        .service(aw::resource("/data-files/{id}/revisions/{number}").route(get().to(revisions::info)))
         .service(
-            aw::resource("/api/v1/data-files/{id}/steps/{step}/retry").route(aw::post().to(steps::retry)),
+            aw::resource("/data-files/{id}/revisions/{number}/file").route(get().to(revisions::download)),
         )
-        .service(aw::resource("/api/v1/data-files/{id}/revisions").route(get().to(revisions::list)))
-        .service(aw::resource("/api/v1/data-files/{id}/revisions/{number}").route(get().to(revisions::info)))
-        .service(
-            aw::resource("/api/v1/data-files/{id}/revisions/{number}/file")
-                .route(get().to(revisions::download)),
-        )
-        .service(
-            aw::resource("/api/v1/data-files/{id}/latest/{type}").route(get().to(revisions::download_latest)),
-        )
-        .service(aw::resource("/api/v1/data-files/{id}/archive").route(get().to(revisions::download_all)));
+        .service(aw::resource("/data-files/{id}/latest/{type}").route(get().to(revisions::download_latest)))
+        .service(aw::resource("/data-files/{id}/archive").route(get().to(revisions::download_all)));
 }

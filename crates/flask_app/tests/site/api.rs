@@ -203,3 +203,75 @@ async fn d20_a_session_alone_changes_nothing_through_the_api() {
     let allowed = ada.client.delete(&url).header("x-csrf-token", token).send().await.unwrap();
     assert_eq!(allowed.status().as_u16(), 204);
 }
+
+#[actix_web::test]
+async fn no_spelling_of_a_path_of_the_api_does_without_the_token() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let script = Script::new(&server, "ada");
+    let files = || async { script.get("/data-files").await.is(200).json().as_array().unwrap().len() };
+    for api in ["api/v1", "%61pi/v1", "ap%69/v1", "api/%76%31", "%61%70%69/v1", "api/v%31"] {
+        for (method, path) in [
+            ("POST", format!("data-files/{id}/duplicate")),
+            ("POST", format!("d%61ta-files/{id}/duplicate")),
+            ("POST", format!("data-files/{id}/steps/subbasins/default")),
+            ("POST", format!("data-files/{id}/steps/heatflow/retry")),
+            ("DELETE", format!("data-files/{id}/steps/heatflow")),
+            ("DELETE", format!("data-files/{id}")),
+        ] {
+            let url = format!("{}/{api}/{path}", server.base);
+            let request = ada.client.request(method.parse().unwrap(), &url);
+            let answer = Answer::of(request.send().await.unwrap()).await.is(403);
+            assert_eq!(answer.json()["code"], "stale-form", "{method} {url}");
+        }
+        assert_eq!(files().await, 1, "{api}");
+    }
+    // The same handler answers however its path is spelled, and a token authenticates by itself.
+    let url = format!("{}/%61pi/v1/data-files/{id}/duplicate", server.base);
+    let allowed = ada.client.post(&url).header("x-csrf-token", ada.token().await).send().await.unwrap();
+    assert_eq!(allowed.status().as_u16(), 201);
+    let allowed = script.client.post(&url).bearer_auth(&script.token).send().await.unwrap();
+    assert_eq!(allowed.status().as_u16(), 201);
+    assert_eq!(files().await, 3);
+}
+
+#[actix_web::test]
+async fn what_a_page_of_another_site_sends_changes_nothing() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let token = ada.token().await;
+    let form = format!("csrf_token={token}");
+    let send = |path: String, headers: &[(&'static str, String)]| {
+        let mut request = ada.client.post(format!("{}{path}", server.base)).header("x-csrf-token", &token);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(form.clone()).send()
+    };
+    let header = |name, value: &str| vec![(name, value.to_owned())];
+    let here = server.base.clone();
+    for foreign in [
+        header("sec-fetch-site", "cross-site"),
+        header("sec-fetch-site", "same-site"),
+        header("origin", "http://elsewhere.example"),
+        header("origin", "null"),
+        [header("origin", &here), header("sec-fetch-site", "cross-site")].concat(),
+    ] {
+        for path in [format!("/{id}/duplicate"), format!("/api/v1/data-files/{id}/duplicate")] {
+            let answer = send(path.clone(), &foreign).await.unwrap();
+            assert_eq!(answer.status().as_u16(), 403, "{path} {foreign:?}");
+        }
+    }
+    for own in [
+        vec![],
+        header("sec-fetch-site", "same-origin"),
+        header("origin", &here),
+        [header("origin", "null"), header("sec-fetch-site", "same-origin")].concat(),
+    ] {
+        let answer = send(format!("/{id}/duplicate"), &own).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 303, "{own:?}");
+    }
+}
