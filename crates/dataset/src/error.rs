@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::foreign::Foreign;
+
 /// An error of reading or writing a dataset.
 ///
 /// `file` is the path or name that the caller gave, for messages; datasets that have no name yet are called
@@ -11,13 +13,13 @@ use std::io;
 #[expect(missing_docs, reason = "the fields are what the messages print")]
 pub enum Error {
     /// The first bytes are those of no NetCDF format.
-    #[error("{file} is not a NetCDF file: it starts with {start}. Save it as NetCDF and try again")]
-    NotNetcdf { file: String, start: String },
+    #[error("{file} is not a NetCDF file: it is {what}. {remedy}")]
+    NotNetcdf { file: String, what: &'static str, remedy: &'static str },
     /// The file ends before what its header announces.
-    #[error("{file} is incomplete: {what} needs {needed} bytes, the file has {size}. Copy it again")]
+    #[error("{file} was cut short: {what} needs {needed} bytes, the file has {size}. Copy it again")]
     Truncated { file: String, what: String, needed: u64, size: u64 },
     /// The file contradicts the format or itself.
-    #[error("{file} is damaged: {what}")]
+    #[error("{file} is damaged: {what}. Copy it again from where it came from")]
     Corrupt { file: String, what: String },
     /// Beyond what is accepted or what the format can hold.
     #[error("{file} is too large: {what} is {size}, the limit is {limit}")]
@@ -92,6 +94,10 @@ impl Error {
 
     pub(crate) fn io(file: &str, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { file: file.to_owned(), action, source }
+    }
+
+    pub(crate) fn foreign(file: &str, foreign: Foreign) -> Self {
+        Self::NotNetcdf { file: file.to_owned(), what: foreign.what, remedy: foreign.remedy }
     }
 
     pub(crate) fn corrupt(file: &str, what: impl Into<String>) -> Self {

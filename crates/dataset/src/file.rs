@@ -5,7 +5,9 @@ use std::path::Path;
 use std::{fs, io::Read};
 
 use crate::classic::{self, Classic, DataCheck, FileSource, HeaderParts, Source, VariableParts};
-use crate::{Attributes, Dataset, Error, Format, Header, Values, Variable, VariableHeader};
+use crate::contained::Cancel;
+use crate::old_gmt::{self, OldGmt};
+use crate::{Attributes, Dataset, Error, Format, Header, Values, Variable, VariableHeader, foreign};
 
 /// The signature of HDF5, which NetCDF-4 files are; it stands at 0, or at 512, 1024, ... after a user block.
 const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -31,7 +33,10 @@ pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Dataset, Error> {
         });
     }
     let parsed = classic::parse(&bytes, name, DataCheck::Inside)?;
-    classic::read_all(&bytes, &parsed, name)
+    match old_gmt::recognise(&bytes, &parsed, name)? {
+        Some(grid) => grid.read_all(&bytes, name),
+        None => classic::read_all(&bytes, &parsed, name),
+    }
 }
 
 /// An open file: its header is in memory, its values are on disk.
@@ -45,6 +50,7 @@ pub struct File {
 enum Content {
     Classic { source: FileSource, parsed: Classic },
     NetCdf4(crate::converted::Lazy),
+    OldGmt { source: FileSource, grid: Box<OldGmt> },
 }
 
 impl File {
@@ -54,20 +60,36 @@ impl File {
     /// # Errors
     /// Every error names the file; see [`Error`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, &Cancel::default())
+    }
+
+    /// Opens a file as [`File::open`] does, and lets another thread end what this and later readings start in other
+    /// processes.
+    ///
+    /// # Errors
+    /// As [`File::open`]; after a cancellation, that it was cancelled.
+    pub fn open_with(path: impl AsRef<Path>, cancel: &Cancel) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();
+        // Looked at before it is opened: opening a pipe would wait for who writes to it.
+        let metadata = fs::metadata(path).map_err(Error::io(&name, "could not open"))?;
+        if !metadata.is_file() {
+            return Err(Error::foreign(&name, foreign::not_a_file(path, metadata.is_dir())));
+        }
         let file = fs::File::open(path).map_err(Error::io(&name, "could not open"))?;
         let metadata = file.metadata().map_err(Error::io(&name, "could not examine"))?;
-        if !metadata.is_file() {
-            return Err(Error::NotNetcdf { file: name, start: "no file at all".to_owned() });
-        }
         let source = FileSource { file, size: metadata.len() };
-        if is_hdf5(&source, &name)? {
-            let lazy = crate::converted::Lazy::open(path, &name)?;
+        if let Some(start) = hdf5_start(&source, &name)? {
+            check_hdf5_length(&source, start, &name)?;
+            let lazy = crate::converted::Lazy::open(path, &metadata, &name, cancel)?;
             return Ok(Self { name, content: Content::NetCdf4(lazy) });
         }
         let parsed = classic::parse(&source, &name, DataCheck::Inside)?;
-        Ok(Self { name, content: Content::Classic { source, parsed } })
+        let content = match old_gmt::recognise(&source, &parsed, &name)? {
+            Some(grid) => Content::OldGmt { source, grid: Box::new(grid) },
+            None => Content::Classic { source, parsed },
+        };
+        Ok(Self { name, content })
     }
 
     /// Dimensions, variables and attributes.
@@ -75,6 +97,7 @@ impl File {
         match &self.content {
             Content::Classic { parsed, .. } => &parsed.header,
             Content::NetCdf4(lazy) => lazy.header(),
+            Content::OldGmt { grid, .. } => &grid.header,
         }
     }
 
@@ -100,7 +123,13 @@ impl File {
     /// [`Error::NoVariable`], [`Error::OutOfBounds`], or as [`read`].
     pub fn read_slab(&self, variable: &str, start: &[usize], count: &[usize]) -> Result<Values, Error> {
         self.variable_header(variable)?;
-        let (source, parsed) = self.classic()?;
+        let (source, parsed) = match &self.content {
+            Content::Classic { source, parsed } => (source, parsed),
+            Content::NetCdf4(lazy) => lazy.converted(&self.name)?,
+            Content::OldGmt { source, grid } => {
+                return grid.read_slab(source, variable, start, count, &self.name);
+            }
+        };
         let index = parsed.header.variables.iter().position(|v| v.name == variable);
         let index = index.ok_or_else(|| self.no_variable(variable))?;
         classic::read_slab(source, parsed, index, start, count, &self.name)
@@ -111,18 +140,15 @@ impl File {
     /// # Errors
     /// As [`read`].
     pub fn read_all(&self) -> Result<Dataset, Error> {
-        let (source, parsed) = self.classic()?;
+        let (source, parsed) = match &self.content {
+            Content::Classic { source, parsed } => (source, parsed),
+            Content::NetCdf4(lazy) => lazy.converted(&self.name)?,
+            Content::OldGmt { source, grid } => return grid.read_all(source, &self.name),
+        };
         let mut dataset = classic::read_all(source, parsed, &self.name)?;
         // What the classic format cannot express (several unlimited dimensions) is in the header.
         dataset.dimensions.clone_from(&self.header().dimensions);
         Ok(dataset)
-    }
-
-    fn classic(&self) -> Result<(&FileSource, &Classic), Error> {
-        match &self.content {
-            Content::Classic { source, parsed } => Ok((source, parsed)),
-            Content::NetCdf4(lazy) => lazy.converted(&self.name),
-        }
     }
 
     fn variable_header(&self, variable: &str) -> Result<&VariableHeader, Error> {
@@ -185,7 +211,7 @@ pub fn with_global_attributes(
     let opened = File::open(path)?;
     let (source, parsed) = match opened.content {
         Content::Classic { source, parsed } => (source, parsed),
-        Content::NetCdf4(_) => rewritten(&opened)?,
+        Content::NetCdf4(_) | Content::OldGmt { .. } => rewritten(&opened)?,
     };
     let name = opened.name;
     replaced(source, &parsed, attributes).map_err(|error| error.renamed(&name))
@@ -250,19 +276,44 @@ fn replaced(source: FileSource, parsed: &Classic, attributes: &Attributes) -> Re
     Ok(AttributedCopy { header: bytes, file: source.file, data: first..source.size })
 }
 
-/// The user block of HDF5 ends at a power of two from 512 on; those of real files are small.
-fn is_hdf5(source: &FileSource, name: &str) -> Result<bool, Error> {
+/// Where HDF5 begins. The user block before it ends at a power of two from 512 on; those of real files are small.
+fn hdf5_start(source: &FileSource, name: &str) -> Result<Option<u64>, Error> {
     for offset in [0, 512, 1024, 2048, 4096] {
         if source.size() < offset + HDF5_SIGNATURE.len() as u64 {
-            return Ok(false);
+            return Ok(None);
         }
         let start = source.bytes(offset, HDF5_SIGNATURE.len() as u64, name)?;
         if *start == HDF5_SIGNATURE {
-            return Ok(true);
+            return Ok(Some(offset));
         }
         if offset == 0 && classic::is_classic(&start) {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// An HDF5 file says where it ends, in its superblock.
+fn check_hdf5_length(source: &FileSource, start: u64, name: &str) -> Result<(), Error> {
+    let size = source.size();
+    let bytes = source.bytes(start, 64.min(size - start), name)?;
+    // Addresses of other widths than eight bytes do not occur in practice, and are left to the library.
+    let end = match (bytes.get(8), bytes.get(9), bytes.get(13)) {
+        (Some(0), _, Some(8)) => 40,
+        (Some(1), _, Some(8)) => 44,
+        (Some(2 | 3), Some(8), _) => 28,
+        (None, ..) | (_, None, _) => {
+            let what = "the file".to_owned();
+            return Err(Error::Truncated { file: name.to_owned(), what, needed: size + 1, size });
+        }
+        _ => return Ok(()),
+    };
+    let needed = match bytes.get(end..end + 8) {
+        Some(bytes) => bytes.iter().rev().fold(0, |value, &byte| (value << 8) | u64::from(byte)),
+        None => size + 1,
+    };
+    if needed <= size || needed == u64::MAX {
+        return Ok(());
+    }
+    Err(Error::Truncated { file: name.to_owned(), what: "the file".to_owned(), needed, size })
 }

@@ -29,12 +29,16 @@ mod converted;
 mod describe;
 mod error;
 mod file;
+mod foreign;
 mod header;
 mod model;
 #[cfg(feature = "netcdf4")]
 pub mod netcdf4;
+mod old_gmt;
 mod packing;
 mod save;
+#[cfg(feature = "netcdf4")]
+pub mod unpack;
 
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};
 pub use error::Error;

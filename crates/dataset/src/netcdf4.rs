@@ -1,17 +1,29 @@
 //! Reading NetCDF-4 through the C library, in this process: for the child of `contained`, and for trusted files.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use ndarray::{ArrayD, Dimension as _, IxDyn};
-use netcdf::types::{FloatType, IntType, NcVariableType};
 
-use crate::contained::Part;
+use crate::contained::{COPY_AGAIN, Need, Refusal, Report};
 use crate::model::shaped;
-use crate::{
-    AttributeValue, Attributes, DataType, Dataset, Dimension, Error, Format, Header, Values, Variable,
-    VariableHeader, classic,
-};
+use crate::{DataType, Dataset, Error, Format, Header, Values, Variable, VariableHeader, classic};
+
+mod filters;
+mod groups;
+
+/// What is converted at a time, when the compressed blocks of the file are smaller.
+const BLOCK_BYTES: usize = 16 << 20;
+
+/// The most strings of one variable.
+const MAX_STRINGS: usize = 1 << 20;
+
+/// What to do with a file whose compression is not known; the unpacked file is read by anybody.
+const UNPACK: &str =
+    "Write it without compression, 'nccopy -F none in.nc out.nc', on a machine that reads it";
 
 /// Reads a whole file with the C library, in this process.
 ///
@@ -22,98 +34,255 @@ use crate::{
 /// [`Error::NetCdf4`] with what the library says.
 pub fn read_in_process(path: impl AsRef<Path>) -> Result<Dataset, Error> {
     let path = path.as_ref();
-    let failed = |what| Error::NetCdf4 { file: path.display().to_string(), what };
-    let opened = Opened::open(path).map_err(failed)?;
-    opened.dataset(u64::MAX).map_err(failed)
+    let file = path.display().to_string();
+    Opened::open(path).and_then(|opened| opened.dataset()).map_err(|refusal| match refusal {
+        Refusal::Failed(what) => Error::NetCdf4 { file, what },
+        Refusal::Unsupported { what, remedy } => Error::Unsupported { file, what, remedy },
+    })
 }
 
-/// Writes the file as CDF-5, or only the header of it. Gives notes for the user, and the unlimited dimensions that CDF-5 cannot express.
-pub(crate) fn convert(
-    path: &Path,
-    part: Part,
-    data_limit_bytes: u64,
-    out: &mut impl Write,
-) -> Result<(Vec<String>, Vec<String>), String> {
-    let mut opened = Opened::open(path)?;
-    opened.drop_empty();
-    let header = &opened.header;
-    let kept = classic::record_dimension(header);
-    let others = header.dimensions.iter().enumerate().filter(|&(id, d)| d.unlimited && Some(id) != kept);
-    let unlimited = others.map(|(_, d)| d.name.clone()).collect();
-    let name = path.display().to_string();
-    let written = match part {
-        Part::All => {
-            let dataset = opened.dataset(data_limit_bytes)?;
-            classic::storable(&dataset, Format::Data64)
-                .and_then(|dataset| classic::write_dataset(&dataset, Format::Data64, out, &name))
+/// Writes the header of the file as CDF-5, for the child.
+pub(crate) fn convert_header(path: &Path, out: &mut impl Write) -> Result<Report, Refusal> {
+    let opened = Opened::for_conversion(path)?;
+    let (header, strings) = opened.classic()?;
+    let (bytes, _) = classic::laid_out(&header, Format::Data64).map_err(|error| error.to_string())?;
+    out.write_all(&bytes).map_err(|error| format!("the output could not be written: {error}"))?;
+    opened.report(&header, &strings)
+}
+
+/// Writes the file as CDF-5, block by block, for the child: never a whole variable is in memory, unless the file has it in
+/// one compressed block.
+pub(crate) fn convert(path: &Path, out: &File) -> Result<Report, Refusal> {
+    let unwritten = |error: std::io::Error| format!("the output could not be written: {error}");
+    let opened = Opened::for_conversion(path)?;
+    let (header, strings) = opened.classic()?;
+    let (bytes, begins) = classic::laid_out(&header, Format::Data64).map_err(|error| error.to_string())?;
+    out.write_all_at(&bytes, 0).map_err(unwritten)?;
+    let mut len = bytes.len() as u64;
+    for (variable, &begin) in header.variables.iter().zip(&begins) {
+        let bytes = (variable.len() as u64).saturating_mul(variable.data_type.size() as u64);
+        len = len.max(begin.saturating_add(bytes).next_multiple_of(4));
+    }
+    // Padding, and nothing else, is left as it is here.
+    out.set_len(len).map_err(unwritten)?;
+    let mut buffer = Vec::new();
+    for (index, (variable, &begin)) in header.variables.iter().zip(&begins).enumerate() {
+        let size = variable.data_type.size() as u64;
+        let mut write = |block: &Block, values: &Values| {
+            block.runs(&variable.shape, |at, within, len| {
+                let mut out = At { file: out, offset: begin + at as u64 * size };
+                classic::write_values(values, within, len, &mut buffer, &mut out).map_err(unwritten)
+            })
+        };
+        match strings.get(&variable.name) {
+            Some(values) => write(&Block::whole(&variable.shape), values)?,
+            None => {
+                let stored = opened.variable(index)?;
+                for block in blocks(&variable.shape, &chunk(&stored), variable.data_type.size()) {
+                    write(&block, &opened.values(index, &stored, Some(&block))?)?;
+                }
+            }
         }
-        Part::Header => classic::write_header(&opened.header_with_characters()?, Format::Data64, out, &name),
-    };
-    written.map_err(|error| error.to_string())?;
-    Ok((opened.header.notes, unlimited))
+    }
+    opened.report(&header, &strings)
+}
+
+/// Writes at a place in a file.
+struct At<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Write for At<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write_at(bytes, self.offset)?;
+        self.offset += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A part of a variable: the first index and the number of values along each axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Block {
+    start: Vec<usize>,
+    count: Vec<usize>,
+}
+
+impl Block {
+    fn whole(shape: &[usize]) -> Self {
+        Self { start: vec![0; shape.len()], count: shape.to_vec() }
+    }
+
+    fn len(&self) -> usize {
+        self.count.iter().product()
+    }
+
+    /// Calls `each` for what is contiguous in a variable of `shape`: with the first index there, the first index in the
+    /// block, and the number of values.
+    fn runs<E>(
+        &self,
+        shape: &[usize],
+        mut each: impl FnMut(usize, usize, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let total = self.len();
+        // Axes from here on are whole, and so is a part of the one before.
+        let mut axis = shape.len();
+        while axis > 0 && self.count[axis - 1] == shape[axis - 1] {
+            axis -= 1;
+        }
+        let outer = axis.saturating_sub(1);
+        let run: usize = self.count[outer..].iter().product();
+        let mut within = 0;
+        while within < total {
+            // The indices of the run along the outer axes.
+            let mut rest = within / run.max(1);
+            let mut at = 0;
+            let mut stride: usize = shape[outer..].iter().product();
+            for k in (0..outer).rev() {
+                at += (self.start[k] + rest % self.count[k]) * stride;
+                rest /= self.count[k];
+                stride *= shape[k];
+            }
+            if let Some(start) = self.start.get(outer) {
+                at += start * shape[outer + 1..].iter().product::<usize>();
+            }
+            each(at, within, run)?;
+            within += run;
+        }
+        Ok(())
+    }
+}
+
+/// Cuts a variable into blocks that consist of whole compressed `chunk`s, so that each is unpacked once. Blocks grow from the last
+/// axis on while they have at most [`BLOCK_BYTES`].
+fn blocks(shape: &[usize], chunk: &[usize], size: usize) -> impl Iterator<Item = Block> {
+    let count = block_shape(shape, chunk, size);
+    let parts: Vec<usize> =
+        shape.iter().zip(&count).map(|(&len, &count)| len.div_ceil(count.max(1))).collect();
+    let shape = shape.to_vec();
+    (0..parts.iter().product()).map(move |index| {
+        let mut rest = index;
+        let mut block = Block { start: vec![0; shape.len()], count: vec![0; shape.len()] };
+        for axis in (0..shape.len()).rev() {
+            let start = (rest % parts[axis]) * count[axis];
+            rest /= parts[axis];
+            block.start[axis] = start;
+            block.count[axis] = count[axis].min(shape[axis] - start);
+        }
+        block
+    })
+}
+
+fn block_shape(shape: &[usize], chunk: &[usize], size: usize) -> Vec<usize> {
+    let mut count: Vec<usize> = shape
+        .iter()
+        .enumerate()
+        .map(|(axis, &len)| chunk.get(axis).map_or(1, |&c| c.clamp(1, len.max(1))))
+        .collect();
+    for axis in (0..shape.len()).rev() {
+        let bytes = count.iter().fold(size, |bytes, &count| bytes.saturating_mul(count));
+        let times = (BLOCK_BYTES / bytes.max(1)).max(1);
+        count[axis] = count[axis].saturating_mul(times).min(shape[axis].max(1));
+        if count[axis] < shape[axis] {
+            break;
+        }
+    }
+    count
+}
+
+/// The compressed blocks of a variable; without any, single values.
+fn chunk(variable: &netcdf::Variable<'_>) -> Vec<usize> {
+    variable.chunking().ok().flatten().unwrap_or_default()
 }
 
 struct Opened {
     file: netcdf::File,
     header: Header,
+    /// The names of the variables with those of their groups before them, `group/name`.
+    paths: Vec<String>,
+    /// Dimensions that were unlimited; in the header they are not any more.
+    unlimited: Vec<String>,
 }
 
 impl Opened {
-    fn open(path: &Path) -> Result<Self, String> {
-        let file = netcdf::open(path).map_err(|error| error.to_string())?;
-        let header = header(&file)?;
-        Ok(Self { file, header })
+    fn open(path: &Path) -> Result<Self, Refusal> {
+        filters::register()?;
+        let unreadable = filters::unreadable(path).map_err(|code| explain_code(code, "the file"))?;
+        let file = netcdf::open(path).map_err(|error| explain(&error, "the file"))?;
+        let (header, paths) = groups::header(&file, &unreadable)?;
+        Ok(Self { file, header, paths, unlimited: Vec::new() })
     }
 
-    fn dataset(&self, limit_bytes: u64) -> Result<Dataset, String> {
-        let mut total: u64 = 0;
-        for variable in &self.header.variables {
-            let bytes = (variable.len() as u64).saturating_mul(match variable.data_type {
-                // Two pointers and two lengths, here and in the library.
-                DataType::Text => 64,
-                numeric => numeric.size() as u64,
-            });
-            total = total.saturating_add(bytes);
-            if total > limit_bytes {
-                return Err(format!(
-                    "its variables up to '{}' have {} MiB, the limit is {} MiB",
-                    variable.name,
-                    total >> 20,
-                    limit_bytes >> 20
-                ));
+    /// Opens a file, and leaves out what a classic file cannot express.
+    fn for_conversion(path: &Path) -> Result<Self, Refusal> {
+        let mut opened = Self::open(path)?;
+        // Records would spread each variable over the whole file. Which dimension is unlimited is told beside it.
+        for dimension in &mut opened.header.dimensions {
+            if dimension.unlimited {
+                opened.unlimited.push(dimension.name.clone());
+                dimension.unlimited = dimension.len == 0;
             }
         }
+        opened.drop_empty();
+        opened.drop_many_strings();
+        Ok(opened)
+    }
+
+    fn report(self, header: &Header, strings: &HashMap<String, Values>) -> Result<Report, Refusal> {
+        let mut need = Need::default();
+        for (index, variable) in header.variables.iter().enumerate() {
+            let size = variable.data_type.size();
+            need.unpacked_bytes =
+                need.unpacked_bytes.saturating_add((variable.len() as u64).saturating_mul(size as u64));
+            if !strings.contains_key(&variable.name) {
+                let count = block_shape(&variable.shape, &chunk(&self.variable(index)?), size);
+                let block =
+                    count.iter().fold(size as u64, |bytes, &count| bytes.saturating_mul(count as u64));
+                need.block_bytes = need.block_bytes.max(block);
+            }
+        }
+        Ok(Report { notes: self.header.notes, unlimited: self.unlimited, need })
+    }
+
+    fn dataset(&self) -> Result<Dataset, Refusal> {
         let mut variables = Vec::with_capacity(self.header.variables.len());
-        for variable in &self.header.variables {
+        for (index, variable) in self.header.variables.iter().enumerate() {
             variables.push(Variable {
                 name: variable.name.clone(),
                 dimensions: variable.dimensions.clone(),
                 attributes: variable.attributes.clone(),
-                values: self.values(variable)?,
+                values: self.values(index, &self.variable(index)?, None)?,
             });
         }
         let dimensions = self.header.dimensions.clone();
         Ok(Dataset { dimensions, variables, attributes: self.header.attributes.clone() })
     }
 
-    /// The header with strings as characters; how long these are takes reading them.
-    fn header_with_characters(&self) -> Result<Header, String> {
+    /// The header with strings as characters, and these: how long they are takes reading them.
+    fn classic(&self) -> Result<(Header, HashMap<String, Values>), Refusal> {
         let mut strings = Dataset { dimensions: self.header.dimensions.clone(), ..Dataset::new() };
-        for variable in self.header.variables.iter().filter(|v| v.data_type == DataType::Text) {
-            let values = self.values(variable)?;
-            let attributes = variable.attributes.clone();
-            let (name, dimensions) = (variable.name.clone(), variable.dimensions.clone());
-            strings.variables.push(Variable { name, dimensions, attributes, values });
+        for (index, variable) in self.header.variables.iter().enumerate() {
+            if variable.data_type == DataType::Text {
+                let values = self.values(index, &self.variable(index)?, None)?;
+                let attributes = variable.attributes.clone();
+                let (name, dimensions) = (variable.name.clone(), variable.dimensions.clone());
+                strings.variables.push(Variable { name, dimensions, attributes, values });
+            }
         }
-        let strings =
-            classic::storable(&strings, Format::Data64).map_err(|error| error.to_string())?.header();
-        let mut header = Header { dimensions: strings.dimensions.clone(), ..self.header.clone() };
+        let strings = classic::storable(&strings, Format::Data64).map_err(|error| error.to_string())?;
+        let characters = strings.header();
+        let mut header = Header { dimensions: characters.dimensions.clone(), ..self.header.clone() };
         for variable in &mut header.variables {
-            if let Some(characters) = strings.variable(&variable.name) {
+            if let Some(characters) = characters.variable(&variable.name) {
                 variable.clone_from(characters);
             }
         }
-        Ok(header)
+        let strings = strings.into_owned().variables.into_iter();
+        Ok((header, strings.map(|variable| (variable.name, variable.values)).collect()))
     }
 
     /// CDF-5 has one dimension of length 0; other empty ones go, and what is on them.
@@ -125,34 +294,79 @@ impl Opened {
                 gone.push(dimension.name.clone());
             }
         }
-        let notes = &mut self.header.notes;
-        self.header.variables.retain(|variable| {
+        self.drop_variables(|variable| {
             let empty = variable.dimensions.iter().any(|name| gone.contains(name));
-            if empty {
-                notes.push(format!("the variable '{}' is empty and was left out", variable.name));
-            }
-            !empty
+            empty.then(|| format!("the variable '{}' is empty and was left out", variable.name))
         });
         self.header.dimensions.retain(|dimension| !gone.contains(&dimension.name));
+        self.unlimited.retain(|name| !gone.contains(name));
     }
 
-    fn values(&self, header: &VariableHeader) -> Result<Values, String> {
-        let of = |error: netcdf::Error| format!("the variable '{}': {error}", header.name);
-        let Some(variable) = self.file.variable(&header.name) else {
-            return Err(format!("the variable '{}' has gone", header.name));
+    /// Strings are in memory all at once; tables of millions of them are no maps.
+    fn drop_many_strings(&mut self) {
+        self.drop_variables(|variable| {
+            let many = variable.data_type == DataType::Text && variable.len() > MAX_STRINGS;
+            many.then(|| {
+                format!("the variable '{}' has {} strings and was left out", variable.name, variable.len())
+            })
+        });
+    }
+
+    fn drop_variables(&mut self, why: impl Fn(&VariableHeader) -> Option<String>) {
+        let mut paths = Vec::with_capacity(self.paths.len());
+        let mut kept = Vec::with_capacity(self.paths.len());
+        for (variable, path) in self.header.variables.drain(..).zip(self.paths.drain(..)) {
+            match why(&variable) {
+                Some(note) => self.header.notes.push(note),
+                None => {
+                    kept.push(variable);
+                    paths.push(path);
+                }
+            }
+        }
+        self.header.variables = kept;
+        self.paths = paths;
+    }
+
+    fn variable(&self, index: usize) -> Result<netcdf::Variable<'_>, Refusal> {
+        let path = &self.paths[index];
+        self.file.variable(path).ok_or_else(|| format!("the variable '{path}' has gone").into())
+    }
+
+    /// The values of a variable, or of a block of it.
+    fn values(
+        &self,
+        index: usize,
+        variable: &netcdf::Variable<'_>,
+        block: Option<&Block>,
+    ) -> Result<Values, Refusal> {
+        let header = &self.header.variables[index];
+        let of = |error: netcdf::Error| explain(&error, &format!("the variable '{}'", header.name));
+        let misshapen = || format!("the shape of '{}' is damaged. {COPY_AGAIN}", header.name);
+        let whole = Block::whole(&header.shape);
+        let block = block.unwrap_or(&whole);
+        let extents = || -> netcdf::Extents {
+            let axes = block.start.iter().zip(&block.count);
+            match header.shape.len() {
+                0 => netcdf::Extents::All,
+                _ => axes
+                    .map(|(&start, &count)| netcdf::Extent::SliceCount { start, count, stride: 1 })
+                    .collect::<Vec<_>>()
+                    .into(),
+            }
         };
-        let misshapen = || format!("the shape of '{}'", header.name);
         macro_rules! numbers {
             ($variant:ident) => {{
                 let mut values = Vec::new();
-                if !header.is_empty() {
+                let len = block.len();
+                if len > 0 {
                     values
-                        .try_reserve_exact(header.len())
-                        .map_err(|_| format!("no memory for '{}'", header.name))?;
-                    values.resize(header.len(), Default::default());
-                    variable.get_values_into(&mut values, ..).map_err(of)?;
+                        .try_reserve_exact(len)
+                        .map_err(|_| format!("the variable '{}' needs too much memory", header.name))?;
+                    values.resize(len, Default::default());
+                    variable.get_values_into(&mut values, extents()).map_err(of)?;
                 }
-                Values::$variant(shaped(&header.shape, values).ok_or_else(misshapen)?)
+                Values::$variant(shaped(&block.count, values).ok_or_else(misshapen)?)
             }};
         }
         Ok(match header.data_type {
@@ -167,9 +381,11 @@ impl Opened {
             DataType::F32 => numbers!(F32),
             DataType::F64 => numbers!(F64),
             DataType::Char => {
-                let bytes =
-                    if header.is_empty() { Vec::new() } else { variable.get_raw_values(..).map_err(of)? };
-                Values::Char(shaped(&header.shape, bytes).ok_or_else(misshapen)?)
+                let bytes = match block.len() {
+                    0 => Vec::new(),
+                    _ => variable.get_raw_values(extents()).map_err(of)?,
+                };
+                Values::Char(shaped(&block.count, bytes).ok_or_else(misshapen)?)
             }
             DataType::Text => {
                 let indices = ndarray::indices(IxDyn(&header.shape)).into_iter();
@@ -182,104 +398,21 @@ impl Opened {
     }
 }
 
-fn header(file: &netcdf::File) -> Result<Header, String> {
-    let mut notes = Vec::new();
-    let mut dimensions: Vec<Dimension> = Vec::new();
-    for dimension in file.dimensions() {
-        dimensions.push(Dimension {
-            name: dimension.name(),
-            len: dimension.len(),
-            unlimited: dimension.is_unlimited(),
-        });
+/// What the library's error means to a user.
+fn explain(error: &netcdf::Error, what: &str) -> String {
+    match error {
+        netcdf::Error::Netcdf(code) => explain_code(*code, what),
+        _ => format!("{what} is damaged. {COPY_AGAIN}"),
     }
-    let mut variables = Vec::new();
-    for variable in file.variables() {
-        let name = variable.name();
-        let data_type = match data_type(&variable.vartype()) {
-            Ok(data_type) => data_type,
-            Err(kind) => {
-                notes.push(format!("the variable '{name}' is of {kind} type and was left out"));
-                continue;
-            }
-        };
-        let found = attributes(variable.attributes(), &format!("'{name}'"), &mut notes);
-        variables.push(VariableHeader {
-            name,
-            dimensions: variable.dimensions().iter().map(netcdf::Dimension::name).collect(),
-            shape: variable.dimensions().iter().map(netcdf::Dimension::len).collect(),
-            data_type,
-            attributes: found,
-        });
-    }
-    for group in file.groups().map_err(|error| error.to_string())? {
-        notes.push(format!("the group '{}' was left out: only the root group is read", group.name()));
-    }
-    let attributes = attributes(file.attributes(), "the file", &mut notes);
-    Ok(Header { format: Format::NetCdf4, dimensions, variables, attributes, notes })
 }
 
-fn data_type(own: &NcVariableType) -> Result<DataType, &'static str> {
-    Ok(match own {
-        NcVariableType::Int(IntType::I8) => DataType::I8,
-        NcVariableType::Int(IntType::U8) => DataType::U8,
-        NcVariableType::Int(IntType::I16) => DataType::I16,
-        NcVariableType::Int(IntType::U16) => DataType::U16,
-        NcVariableType::Int(IntType::I32) => DataType::I32,
-        NcVariableType::Int(IntType::U32) => DataType::U32,
-        NcVariableType::Int(IntType::I64) => DataType::I64,
-        NcVariableType::Int(IntType::U64) => DataType::U64,
-        NcVariableType::Float(FloatType::F32) => DataType::F32,
-        NcVariableType::Float(FloatType::F64) => DataType::F64,
-        NcVariableType::Char => DataType::Char,
-        NcVariableType::String => DataType::Text,
-        NcVariableType::Compound(_) => return Err("compound"),
-        NcVariableType::Opaque(_) => return Err("opaque"),
-        NcVariableType::Enum(_) => return Err("enumeration"),
-        NcVariableType::Vlen(_) => return Err("variable-length"),
-    })
-}
-
-fn attributes<'a>(
-    list: impl Iterator<Item = netcdf::Attribute<'a>>,
-    of: &str,
-    notes: &mut Vec<String>,
-) -> Attributes {
-    use netcdf::AttributeValue as Own;
-    let mut entries = Vec::new();
-    for attribute in list {
-        let name = attribute.name().to_owned();
-        let value = match attribute.value() {
-            Ok(value) => value,
-            Err(error) => {
-                notes.push(format!("the attribute '{name}' of {of} was left out: {error}"));
-                continue;
-            }
-        };
-        let value = match value {
-            Own::Uchar(x) => AttributeValue::U8(vec![x]),
-            Own::Uchars(v) => AttributeValue::U8(v),
-            Own::Schar(x) => AttributeValue::I8(vec![x]),
-            Own::Schars(v) => AttributeValue::I8(v),
-            Own::Ushort(x) => AttributeValue::U16(vec![x]),
-            Own::Ushorts(v) => AttributeValue::U16(v),
-            Own::Short(x) => AttributeValue::I16(vec![x]),
-            Own::Shorts(v) => AttributeValue::I16(v),
-            Own::Uint(x) => AttributeValue::U32(vec![x]),
-            Own::Uints(v) => AttributeValue::U32(v),
-            Own::Int(x) => AttributeValue::I32(vec![x]),
-            Own::Ints(v) => AttributeValue::I32(v),
-            Own::Ulonglong(x) => AttributeValue::U64(vec![x]),
-            Own::Ulonglongs(v) => AttributeValue::U64(v),
-            Own::Longlong(x) => AttributeValue::I64(vec![x]),
-            Own::Longlongs(v) => AttributeValue::I64(v),
-            Own::Float(x) => AttributeValue::F32(vec![x]),
-            Own::Floats(v) => AttributeValue::F32(v),
-            Own::Double(x) => AttributeValue::F64(vec![x]),
-            Own::Doubles(v) => AttributeValue::F64(v),
-            Own::Str(text) => AttributeValue::Text(text),
-            Own::Strs(list) => AttributeValue::Strings(list),
-        };
-        entries.push((name, value));
+fn explain_code(code: i32, what: &str) -> String {
+    match code {
+        netcdf_sys::NC_ENOMEM => format!("{what} needs more memory than one file may have. {COPY_AGAIN}"),
+        netcdf_sys::NC_ENOTNC => format!("it is HDF5, but no NetCDF-4. {COPY_AGAIN}"),
+        netcdf_sys::NC_EFILTER | netcdf_sys::NC_ENOFILTER => {
+            format!("{what} is compressed by a method that is not known here. {UNPACK}")
+        }
+        _ => format!("{what} is damaged, or was cut short. {COPY_AGAIN}"),
     }
-    entries.into_iter().collect()
 }

@@ -412,3 +412,82 @@ proptest! {
         prop_assert_eq!(read.header().to_string(), dataset.header().to_string());
     }
 }
+
+/// A grid as GMT 3 wrote it: 3 columns, 2 rows, from the north.
+fn old_gmt(pixels: bool, x_range: [f64; 2], y_range: [f64; 2]) -> Vec<u8> {
+    let be32 = |values: &[f32]| values.iter().flat_map(|v| v.to_be_bytes()).collect::<Vec<u8>>();
+    let var = |name, dimension, code, bytes: Vec<u8>, attributes| Var {
+        name,
+        dimensions: vec![dimension],
+        attributes,
+        code,
+        values: vec![bytes],
+        is_record: false,
+    };
+    let text = |name, text: &str| (name, 2, text.len() as u64, text.as_bytes().to_vec());
+    let offset = (u32::from(pixels)).to_be_bytes().to_vec();
+    let numbers: Vec<u8> = [3_i32, 2].iter().flat_map(|v| v.to_be_bytes()).collect();
+    let z_attributes = vec![
+        ("scale_factor", 6, 1, be64(&[1.0])),
+        ("add_offset", 6, 1, be64(&[0.0])),
+        ("node_offset", 4, 1, offset),
+    ];
+    Spec {
+        version: 1,
+        records: 0,
+        streaming: false,
+        dimensions: vec![("side", 2), ("xysize", 6)],
+        attributes: vec![text("title", "relief"), text("source", "grdmath")],
+        variables: vec![
+            var("x_range", 0, 6, be64(&x_range), vec![text("units", "user_x_unit")]),
+            var("y_range", 0, 6, be64(&y_range), vec![text("units", "user_y_unit")]),
+            var("z_range", 0, 6, be64(&[1.0, 6.0]), vec![text("units", "m")]),
+            var("spacing", 0, 6, be64(&[1.0, 1.0]), vec![]),
+            var("dimension", 0, 4, numbers, vec![]),
+            var("z", 1, 5, be32(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), z_attributes),
+        ],
+    }
+    .build()
+}
+
+#[test]
+fn old_gmt_grids_are_read_as_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.grd");
+    for (pixels, lon, lat) in
+        [(false, [0.0, 180.0, 360.0], [90.0, -90.0]), (true, [60.0, 180.0, 300.0], [45.0, -45.0])]
+    {
+        let bytes = old_gmt(pixels, [0.0, 360.0], [-90.0, 90.0]);
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        let read = file.read_all().unwrap();
+        assert_eq!(read.variable("lon").unwrap().values, Values::F64(arr1(&lon).into_dyn()));
+        assert_eq!(read.variable("lat").unwrap().values, Values::F64(arr1(&lat).into_dyn()));
+        assert_eq!(read.variable("lat").unwrap().attributes.text("units"), Some("degrees_north"));
+        let z = read.variable("z").unwrap();
+        assert_eq!(z.values, Values::F32(arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn()));
+        assert_eq!((z.dimensions.join(","), z.attributes.text("units")), ("lat,lon".to_owned(), Some("m")));
+        assert_eq!(z.attributes.len(), 1, "{:?}", z.attributes);
+        let names: Vec<&str> = file.header().variables.iter().map(|v| v.name.as_str()).collect();
+        assert_eq!(names, ["lon", "lat", "z"]);
+        assert!(file.header().notes[0].contains(if pixels { "pixel" } else { "gridline" }));
+        let column = file.read_slab("z", &[0, 1], &[2, 1]).unwrap();
+        assert_eq!(column, Values::F32(arr2(&[[2.0], [5.0]]).into_dyn()));
+        assert_eq!(file.read_slab("lon", &[1], &[2]).unwrap(), Values::F64(arr1(&lon[1..]).into_dyn()));
+        assert!(file.read_slab("lon", &[1], &[3]).is_err());
+        assert_eq!(dataset::from_bytes(&bytes, "old.grd").unwrap(), read);
+        // It can be stored, and sent under other attributes.
+        let copy = dataset::with_global_attributes(&path, &Attributes::new().with("title", "new")).unwrap();
+        let mut sent = Vec::new();
+        std::io::Read::read_to_end(&mut copy.into_reader().unwrap(), &mut sent).unwrap();
+        assert_eq!(dataset::from_bytes(&sent, "sent.nc").unwrap().variable("z"), Some(z));
+    }
+    // Metres, not degrees.
+    let read = dataset::from_bytes(&old_gmt(false, [0.0, 5000.0], [0.0, 900.0]), "metres.grd").unwrap();
+    assert_eq!(read.variable("x").unwrap().attributes.text("units"), None);
+    // Ranges that contradict the values.
+    let mut bytes = old_gmt(false, [0.0, 360.0], [-90.0, 90.0]);
+    let at = bytes.windows(8).rposition(|w| w == [0, 0, 0, 3, 0, 0, 0, 2]).unwrap();
+    bytes[at + 3] = 4;
+    assert!(matches!(dataset::from_bytes(&bytes, "odd.grd"), Err(Error::Corrupt { .. })));
+}

@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use dataset::contained::{Limits, set_limits, set_reader};
+use dataset::contained::{Limits, TimeLimit, set_limits, set_reader};
 
 #[test]
 fn every_end_of_a_child_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("four.nc");
-    std::fs::write(&path, b"\x89HDF\r\n\x1a\n and nothing more").unwrap();
-    set_limits(Limits { wall: Duration::from_millis(300), ..Limits::default() });
-    let greeting = "echo dataset netcdf4 child 1;";
+    std::fs::write(&path, b"\x89HDF\r\n\x1a\n\x09 and nothing more").unwrap();
+    let header = TimeLimit { cpu_seconds: 10, wall: Duration::from_millis(300) };
+    set_limits(Limits { header, ..Limits::default() });
+    let greeting = "echo dataset netcdf4 child 2;";
     let cases = [
         ("true".to_owned(), "run_if_child"),
         (format!("{greeting} kill -SEGV $$"), "signal 11"),
         (format!("{greeting} exit 3"), "code 3"),
-        (format!("{greeting} exec sleep 60"), "longer than"),
+        (format!("{greeting} exec sleep 60"), "longer than 0 s"),
+        (format!("{greeting} kill -XCPU $$; exec sleep 60"), "longer than 10 s of processor time"),
+        (format!("{greeting} while true; do :; done"), "longer than"),
+        (format!("{greeting} printf 'unsupported\\twhat it has\\tdo this'; exit 1"), "what it has. do this"),
         (format!("{greeting} exec yes"), "signal 13"),
         (format!("{greeting} printf 'error\\tHDF error'; exit 1"), "HDF error"),
         // It says that all is well, and wrote nothing, or nonsense.

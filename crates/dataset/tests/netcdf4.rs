@@ -6,6 +6,7 @@ mod support;
 
 use std::path::Path;
 
+use dataset::contained::TimeLimit;
 use dataset::{
     AttributeValue, Attributes, DataType, Dataset, Dimension, Error, File, Format, Values, Variable,
 };
@@ -59,7 +60,9 @@ fn create(path: &Path) {
     let mut second = file.add_variable::<f64>("second", &["y", "level"]).unwrap();
     second.put_values(&[1.0, 2.0, 3.0, 4.0], [0..2, 0..2]).unwrap();
     file.add_variable::<f64>("empty", &["x", "never"]).unwrap();
-    file.add_group("details").unwrap();
+    let mut group = file.add_group("details").unwrap();
+    group.add_dimension("n", 2).unwrap();
+    group.add_variable::<f32>("depth", &["n"]).unwrap().put_values(&[1.0f32, 2.0], ..).unwrap();
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn reference_files_are_read() {
 fn damaged_netcdf4_files_end_in_the_child() {
     with_reader();
     dataset::contained::set_limits(dataset::contained::Limits {
-        wall: std::time::Duration::from_secs(20),
+        values: TimeLimit { cpu_seconds: 10, wall: std::time::Duration::from_secs(20) },
         ..dataset::contained::Limits::default()
     });
     let folder = tempfile::tempdir().unwrap();
@@ -250,4 +253,129 @@ fn damaged_netcdf4_files_end_in_the_child() {
         }
     }
     assert!(refused > 10, "only {refused} were refused");
+}
+
+/// Group by group, dimensions and coordinates outside, a variable inside.
+fn create_groups(path: &Path, groups: &[(&str, &str)]) {
+    let mut file = netcdf::create(path).unwrap();
+    file.add_attribute("title", "in groups").unwrap();
+    file.add_dimension("lat", 2).unwrap();
+    file.add_dimension("lon", 3).unwrap();
+    file.add_variable::<f64>("lat", &["lat"]).unwrap().put_values(&[-45.0, 45.0], ..).unwrap();
+    file.add_variable::<f64>("lon", &["lon"]).unwrap().put_values(&[0.0, 120.0, 240.0], ..).unwrap();
+    for (group, variable) in groups {
+        let mut group = file.add_group(group).unwrap();
+        let mut variable = group.add_variable::<f32>(variable, &["lat", "lon"]).unwrap();
+        variable.put_values(&[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], ..).unwrap();
+    }
+}
+
+#[test]
+fn a_single_group_is_read_as_the_content() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    for group in ["PRODUCT", "a/b/c"] {
+        let path = folder.path().join("one.nc");
+        create_groups(&path, &[(group, "topo")]);
+        let read = dataset::read(&path).unwrap();
+        let topo = Values::F32(arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).into_dyn());
+        assert_eq!(read.variable("topo").unwrap().values, topo);
+        assert_eq!(read.variable("lat").unwrap().values, Values::F64(arr1(&[-45.0, 45.0]).into_dyn()));
+        assert_eq!(read.attributes.text("title"), Some("in groups"));
+        let file = File::open(&path).unwrap();
+        let notes = &file.header().notes;
+        assert!(notes.iter().any(|note| note.contains(&format!("in the group '{group}'"))), "{notes:?}");
+    }
+}
+
+#[test]
+fn several_groups_are_named_with_a_remedy() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.nc");
+    create_groups(&path, &[("ice", "topo"), ("bedrock", "height")]);
+    let error = File::open(&path).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }));
+    let text = error.to_string();
+    assert!(text.contains("'ice' (topo); 'bedrock' (height)") && text.contains("nccopy -G ice"), "{text}");
+}
+
+/// A chunk that spans all of a dimension that is cut into many blocks, records, a scalar, and odd lengths.
+#[test]
+fn blocks_of_any_shape_come_together() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blocks.nc");
+    let shape = [5, 70, 90];
+    let value = |i: usize| (i * 7919 % 65_521) as f64;
+    let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
+    let chunks: [[usize; 3]; 5] = [[5, 1, 1], [1, 70, 90], [2, 33, 7], [1, 1, 90], [5, 70, 90]];
+    {
+        let mut file = netcdf::create(&path).unwrap();
+        file.add_unlimited_dimension("time").unwrap();
+        file.add_dimension("y", shape[1]).unwrap();
+        file.add_dimension("x", shape[2]).unwrap();
+        file.add_variable::<f32>("scalar", &[]).unwrap().put_value(2.5f32, ()).unwrap();
+        for (index, chunk) in chunks.iter().enumerate() {
+            let mut variable = file.add_variable::<f64>(&format!("v{index}"), &["time", "y", "x"]).unwrap();
+            variable.set_chunking(chunk).unwrap();
+            variable.set_compression(1, true).unwrap();
+            variable.put_values(&values, [0..shape[0], 0..shape[1], 0..shape[2]]).unwrap();
+        }
+    }
+    let read = dataset::read(&path).unwrap();
+    assert_eq!(read.variable("scalar").unwrap().values, Values::F32(arr0(2.5).into_dyn()));
+    assert!(read.dimension("time").unwrap().unlimited);
+    let right = Values::F64(ArrayD::from_shape_vec(shape.to_vec(), values).unwrap());
+    for index in 0..chunks.len() {
+        assert!(read.variable(&format!("v{index}")).unwrap().values == right, "v{index}");
+    }
+}
+
+#[test]
+fn a_file_that_was_written_again_is_read_again() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.nc");
+    for value in [1.0f32, 2.0, 3.0] {
+        {
+            let mut file = netcdf::create(&path).unwrap();
+            file.add_dimension("x", 1).unwrap();
+            file.add_variable::<f32>("topo", &["x"]).unwrap().put_values(&[value], ..).unwrap();
+        }
+        let read = dataset::read(&path).unwrap();
+        assert_eq!(read.variable("topo").unwrap().values, Values::F32(arr1(&[value]).into_dyn()));
+    }
+}
+
+#[test]
+fn what_unpacks_to_more_than_the_limit_is_refused_at_once() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vast.nc");
+    {
+        let mut file = netcdf::create(&path).unwrap();
+        file.add_dimension("y", 100_000).unwrap();
+        file.add_dimension("x", 100_000).unwrap();
+        let mut variable = file.add_variable::<f64>("topo", &["y", "x"]).unwrap();
+        variable.set_chunking(&[1000, 1000]).unwrap();
+        variable.set_compression(1, false).unwrap();
+    }
+    let text = File::open(&path).unwrap_err().to_string();
+    assert!(text.contains("74.5 GiB") && text.contains("nccopy -V"), "{text}");
+}
+
+#[test]
+fn a_cut_file_is_said_to_be_cut() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("whole.nc");
+    create(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    for part in [bytes.len() * 2 / 3, bytes.len() - 1, 100, 20, 8] {
+        let path = folder.path().join("cut.nc");
+        std::fs::write(&path, &bytes[..part]).unwrap();
+        let text = File::open(&path).unwrap_err().to_string();
+        assert!(text.contains("was cut short") && text.contains("Copy it again"), "{text}");
+    }
 }

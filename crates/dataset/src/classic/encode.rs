@@ -44,7 +44,7 @@ pub(crate) fn write_dataset(
     let header = dataset.header();
     let (parts, stride) = layout(&header, format)?;
     out.write_all(&encode_header(&parts)?).map_err(failed())?;
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = Vec::new();
     for (variable, part) in dataset.variables.iter().zip(&parts.variables) {
         if !part.placement.is_record {
             let len = values_len(&variable.values);
@@ -68,16 +68,12 @@ pub(crate) fn write_dataset(
     Ok(())
 }
 
+/// The header of a file with the variables of `header`, and where the values of each begin.
 #[cfg(feature = "netcdf4")]
-/// The header of a file with the variables of `header`, without their values.
-pub(crate) fn write_header(
-    header: &Header,
-    format: Format,
-    out: &mut impl Write,
-    file: &str,
-) -> Result<(), Error> {
+pub(crate) fn laid_out(header: &Header, format: Format) -> Result<(Vec<u8>, Vec<u64>), Error> {
     let (parts, _) = layout(header, format)?;
-    out.write_all(&encode_header(&parts)?).map_err(Error::io(file, "could not write"))
+    let begins = parts.variables.iter().map(|variable| variable.placement.begin).collect();
+    Ok((encode_header(&parts)?, begins))
 }
 
 /// Places the variables and checks that the parts of the dataset agree.
@@ -324,12 +320,12 @@ fn write_padding(bytes: u64, out: &mut impl Write) -> std::io::Result<()> {
     out.write_all(&[0; 3][..missing as usize])
 }
 
-/// Writes `len` values from `start` in row-major order.
-fn write_values(
+/// Writes `len` values from `start` in row-major order, by way of `buffer`.
+pub(crate) fn write_values(
     values: &Values,
     start: usize,
     len: usize,
-    buffer: &mut [u8],
+    buffer: &mut Vec<u8>,
     out: &mut impl Write,
 ) -> std::io::Result<()> {
     fn numbers<T: Element>(
@@ -360,6 +356,7 @@ fn write_values(
             put(&chunk)?;
         }
     }
+    buffer.resize(CHUNK, 0);
     match values {
         Values::I8(a) => numbers(a, start, len, buffer, out),
         Values::U8(a) | Values::Char(a) => numbers(a, start, len, buffer, out),

@@ -14,8 +14,8 @@ mod widen;
 pub(crate) use decode::{FileSource, Source, read_all, read_slab};
 pub(crate) use encode::{HeaderParts, VariableParts, encode_header, write_dataset};
 #[cfg(feature = "netcdf4")]
-pub(crate) use encode::{record_dimension, write_header};
-pub(crate) use parse::{Classic, DataCheck, is_classic, parse};
+pub(crate) use encode::{laid_out, record_dimension, write_values};
+pub(crate) use parse::{Classic, DataCheck, Placement, is_classic, parse};
 pub(crate) use widen::{storable, widened_attributes};
 
 use crate::{DataType, Format};

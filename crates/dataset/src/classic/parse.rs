@@ -2,7 +2,9 @@
 
 use super::element::Element;
 use super::{Source, TAG_ATTRIBUTE, TAG_DIMENSION, TAG_VARIABLE, padded, type_of_code};
-use crate::{AttributeValue, Attributes, DataType, Dimension, Error, Format, Header, VariableHeader};
+use crate::{
+    AttributeValue, Attributes, DataType, Dimension, Error, Format, Header, VariableHeader, foreign,
+};
 
 /// Headers of real files are kilobytes; this bounds what a hostile one makes us hold.
 const HEADER_LIMIT: u64 = 16 << 20;
@@ -61,10 +63,13 @@ pub(crate) fn parse(source: &impl Source, file: &str, check: DataCheck) -> Resul
         let mut cursor = Cursor { bytes: &prefix, at: 0, format: Format::Classic };
         let raw = match cursor.header() {
             Ok(raw) => raw,
+            Err(Stop::Corrupt(_)) if foreign::classic_copied_as_text(&prefix) => {
+                return Err(Error::foreign(file, foreign::COPIED_AS_TEXT));
+            }
             Err(Stop::Corrupt(what)) => return Err(Error::corrupt(file, what)),
             Err(Stop::Foreign) => {
-                let start = prefix.get(..prefix.len().min(8)).unwrap_or_default().escape_ascii().to_string();
-                return Err(Error::NotNetcdf { file: file.to_owned(), start: format!("\"{start}\"") });
+                let start = prefix.get(..foreign::START_BYTES).unwrap_or(&prefix);
+                return Err(Error::foreign(file, foreign::identify(start)));
             }
             Err(Stop::Short) if take < size.min(HEADER_LIMIT) => {
                 take = take.saturating_mul(4);
