@@ -67,6 +67,12 @@ pub mod names {
     pub const FLASK_ENV: &str = "FLASK_ENV";
     /// The largest upload in megabytes; 2000.
     pub const UPLOAD_LIMIT_MB: &str = "UPLOAD_LIMIT_MB";
+    /// What the values of one NetCDF-4 file may have unpacked, in MiB; 8192. They take that on the disk while they are used.
+    pub const UNPACKED_LIMIT_MB: &str = "UNPACKED_LIMIT_MB";
+    /// What values that were unpacked lately may take on the disk, in MiB; 4096.
+    pub const UNPACKED_KEPT_MB: &str = "UNPACKED_KEPT_MB";
+    /// The most memory of a process that reads a NetCDF-4 file, in MiB; 4096.
+    pub const READER_MEMORY_MB: &str = "READER_MEMORY_MB";
     /// Workflows that one account may keep; 1000.
     pub const WORKFLOWS_LIMIT: &str = "WORKFLOWS_LIMIT";
     /// `yes` when the site is reached over TLS only: cookies are then sent over TLS only.
@@ -161,6 +167,12 @@ pub struct Config {
     pub development: bool,
     /// The largest upload, in megabytes; `None` leaves it to the service.
     pub upload_limit_mb: Option<u64>,
+    /// What the values of one NetCDF-4 file may have unpacked, in MiB; `None` leaves it to the reader.
+    pub unpacked_limit_mb: Option<u64>,
+    /// What values that were unpacked lately may take on the disk, in MiB; `None` leaves it to the reader.
+    pub unpacked_kept_mb: Option<u64>,
+    /// The most memory of a process that reads a NetCDF-4 file, in MiB; `None` leaves it to the reader.
+    pub reader_memory_mb: Option<u64>,
     /// Workflows that one account may keep; `None` leaves it to the service.
     pub workflows_limit: Option<usize>,
     /// Send cookies over TLS only.
@@ -223,6 +235,9 @@ impl Config {
             worker_threads: variables.number(names::WORKER_THREADS)?,
             development: variables.text(names::FLASK_ENV).as_deref() == Some("development"),
             upload_limit_mb: variables.number(names::UPLOAD_LIMIT_MB)?,
+            unpacked_limit_mb: variables.number(names::UNPACKED_LIMIT_MB)?,
+            unpacked_kept_mb: variables.number(names::UNPACKED_KEPT_MB)?,
+            reader_memory_mb: variables.number(names::READER_MEMORY_MB)?,
             workflows_limit: variables.number(names::WORKFLOWS_LIMIT)?,
             secure_cookies: variables.text(names::SECURE_COOKIES).as_deref() == Some("yes"),
             web_threads: variables.number(names::WEB_THREADS)?,

@@ -85,8 +85,14 @@ where
 }
 
 /// Has the temporary files of this process, which have no names, lie in the instance folder: a container's own `/tmp` is small
-/// and in memory, and a converted NetCDF-4 file may be as large as anything that is stored.
+/// and in memory, and a converted NetCDF-4 file may be as large as anything that is stored. And bounds what reading these may take.
 pub fn use_scratch(config: &Config) {
+    let mut limits = dataset::contained::limits();
+    let bytes = |mib: u64| mib.saturating_mul(1 << 20);
+    limits.unpacked_bytes = config.unpacked_limit_mb.map_or(limits.unpacked_bytes, bytes);
+    limits.kept_bytes = config.unpacked_kept_mb.map_or(limits.kept_bytes, bytes);
+    limits.memory_bytes = config.reader_memory_mb.map_or(limits.memory_bytes, bytes);
+    dataset::contained::set_limits(limits);
     let folder = std::path::absolute(&config.instance).unwrap_or_else(|_| config.instance.clone());
     // The first to say so decides: there is one instance to a process.
     let _ = tempfile::env::override_temp_dir(&folder);
