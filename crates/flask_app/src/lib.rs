@@ -135,6 +135,8 @@ pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -
     // A compressed response leaves in two sends: without this the second waits for the client's delayed acknowledgement.
     .tcp_nodelay(true)
     .workers(context.settings.threads)
+    // Whoever closes the connection has gone: what is computed for the request is given up.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(10);
     for address in &context.settings.listen {

@@ -3,6 +3,7 @@
 use actix_multipart::Multipart;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
+use dataset::contained::Cancel;
 use web::{Error, Fields, Login, Owned, Site, block};
 use workflow::FileType;
 
@@ -153,8 +154,10 @@ pub(crate) async fn ocean_grid(
     let form = web::upload::read(&request, &owned.login, form, FileType::Coords.extension()).await?;
     let upload = form.file.ok_or_else(|| Error::field("file", "Send the ocean grid as the field 'file'."))?;
     let (store, id) = (site.store.clone(), owned.file.id);
+    let cancel = Cancel::default();
+    let _gone = cancel.on_drop();
     let revision = block(move || {
-        files::open(&upload.name, &upload.staged)?;
+        files::open(&upload.name, &upload.staged, &cancel)?;
         Ok(store.add_revision(id, FileType::Coords, upload.staged, serde_json::Map::new())?)
     })
     .await?;

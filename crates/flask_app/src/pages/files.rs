@@ -4,6 +4,7 @@ use actix_multipart::Multipart;
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use dataset::cf::{Guess, check_coordinates, guess};
+use dataset::contained::Cancel;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::{DataFileId, Store};
@@ -119,13 +120,15 @@ pub(crate) async fn accept(
         return Err(Error::field("file", "Choose the NetCDF file with your topography."));
     };
     let (store, owner, limit) = (site.store.clone(), login.user.id, shared.settings.data_files_limit);
+    let cancel = Cancel::default();
+    let _gone = cancel.on_drop();
     block(move || {
         if store.data_files(owner)?.len() >= limit {
             let message =
                 format!("You have {limit} workflows, the most that this server keeps. Delete one first.");
             return Err(Error::field("file", message));
         }
-        let header = open(&name, &staged)?;
+        let header = open(&name, &staged, &cancel)?;
         if header
             .variables
             .iter()
@@ -150,14 +153,14 @@ pub(crate) async fn accept(
     .await
 }
 
-/// The header of an uploaded file, under the user's name for it.
+/// The header of an uploaded file, under the user's name for it. `cancel` ends reading it, when the client has gone.
 ///
 /// # Errors
 /// When it is no NetCDF file, in the user's words.
-pub(crate) fn open(name: &str, staged: &store::Staged) -> Result<dataset::Header, Error> {
+pub(crate) fn open(name: &str, staged: &store::Staged, cancel: &Cancel) -> Result<dataset::Header, Error> {
     // The name is shown, and shown only.
     let shown: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
-    match dataset::File::open(staged.path()) {
+    match dataset::File::open_with(staged.path(), cancel) {
         Ok(file) => Ok(file.header().clone()),
         Err(error) => {
             Err(Error::field("file", format!("{}.", error.renamed(&shown).to_string().trim_end_matches('.'))))

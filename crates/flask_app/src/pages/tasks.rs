@@ -75,6 +75,8 @@ pub(crate) async fn request_step(
 ) -> Result<RunId, Error> {
     let (store, file, mut taken) = (store.clone(), file.clone(), std::mem::take(fields));
     let form_key = taken.form_key();
+    let cancel = dataset::contained::Cancel::default();
+    let _gone = cancel.on_drop();
     let (result, given_back) = block(move || {
         let result = (|| {
             let mut situation = situation(&store, &file)?;
@@ -83,7 +85,7 @@ pub(crate) async fn request_step(
                 // Who sends a file means it; and when the form comes back without it, nothing else is chosen.
                 let (field, sent) = if weights { ("ocean_grid", "upload") } else { ("orcafile", "custom") };
                 taken.set(field, sent);
-                super::files::open(&upload.name, &upload.staged)?;
+                super::files::open(&upload.name, &upload.staged, &cancel)?;
                 if weights {
                     full_grid(&store, &file, upload)?;
                 }
