@@ -37,6 +37,7 @@ pub mod netcdf4;
 mod old_gmt;
 mod packing;
 mod save;
+pub mod topography;
 #[cfg(feature = "netcdf4")]
 pub mod unpack;
 
