@@ -6,9 +6,9 @@
 //! have no value unless [`Beyond`] gives them one. The axis may run up, down or in no order at all: positions
 //! refer to the axis as it is stored.
 
-/// How to interpolate.
+/// How to interpolate along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub enum Scheme {
     /// Linear between the two neighbours.
     Linear,
     /// The value of the nearest point; half way, of the lower one.
@@ -63,6 +63,13 @@ pub struct Bracket {
     /// Distance of the target from the lower neighbour.
     offset: f64,
     precision: Precision,
+}
+
+impl Bracket {
+    /// The part of the way from the lower to the upper neighbour at which the target lies, 0 to 1.
+    pub fn share(&self) -> f64 {
+        if self.width == 0.0 { 0.0 } else { self.offset / self.width }
+    }
 }
 
 impl Axis {

@@ -1,33 +1,65 @@
-//! Regrid: every variable of a dataset interpolated to regular longitudes and latitudes.
-//!
-//! Each variable is interpolated along the two dimensions on its own, longitude first; all other variables,
-//! attributes and dimensions survive. Targets ascend, so the result runs south to north whatever the source.
+//! Regrid: every variable of a dataset on regular longitudes and latitudes; all other variables, attributes and
+//! dimensions survive. Targets ascend, so the result runs south to north whatever the source.
 //!
 //! Invariants: the longitude and latitude of the result are evenly spaced cell centres that start half a step
-//! above the lower limit; a target beyond the outermost source centres is NaN. The corrected release closes the
-//! circle of longitude and takes the outermost row at a pole instead, so that a refined global map has no rim.
+//! above the lower limit.
+//!
+//! # The published releases
+//!
+//! Each variable is interpolated along the two dimensions on its own, longitude first; a target beyond the outermost
+//! source centres is NaN.
+//!
+//! # The corrected release
+//!
+//! * The source is a regular grid in any order, direction, precision and turn of its longitudes, or cells of any shape
+//!   ([`remap::Mesh`]). A circle is closed, repeated columns are left out, the outermost rows of a global grid reach the
+//!   poles; a regional source gives nothing outside of it.
+//! * A target value is a weighted mean of the source cells that have values, where these are enough of the cell
+//!   ([`Parameters::min_valid_fraction`]). Conservative means have the areas of the overlaps as weights: area integrals
+//!   are kept to rounding. [`Method::Auto`] is conservative where the target is nowhere finer than the source, and
+//!   bilinear elsewhere, with land and sea of a topography kept apart ([`Coast`]): interpolation across a coast
+//!   would drown narrow land and close narrow straits, which are as wide as they are in the source.
+//! * Numbers that stand for classes are not averaged. Bounds of longitude and latitude are those of the new cells.
+//! * Results are in double: single precision would not keep integrals.
+//!
+//! Conservative remapping of first and second order follows P. W. Jones (1999), Monthly Weather Review 127, 2204-2210.
 //!
 //! Only the source rows that a target needs are touched, straight from the stored values: a 21600 x 10800
 //! source is neither copied nor widened as a whole.
 
 mod apply;
+mod axis;
+mod cells;
+mod corrected;
 mod error;
+mod kernel;
+mod method;
+mod proposal;
+mod source;
+mod stream;
 mod target;
 
-use dataset::{AttributeValue, Attributes, Dataset, Packing, Values, Variable};
+use dataset::axes::Axes;
+use dataset::cf::{self, CoordinatesError};
+use dataset::{AttributeValue, Attributes, Dataset, File, Header, Packing, Values, Variable};
 
-pub use crate::interpolate::Method;
 pub use error::Error;
+pub use method::{Coast, Method};
+pub use proposal::{Proposal, propose};
 pub use target::{Limits, range, target_count};
 
-use crate::history::note_corrections;
-use crate::interpolate::{Axis, Beyond, Precision};
+use crate::interpolate::{Axis, Beyond, Precision, Scheme};
 use crate::{Finding, Output, Progress, Release};
 use apply::Places;
+use axis::Coordinate;
 
 /// Values that a result may have at most, over all its variables, unless the caller says otherwise: half a
 /// gigabyte in double precision, a global grid of four minutes of arc four times over.
 pub const DEFAULT_LARGEST_RESULT: u64 = 1 << 26;
+
+/// The part of a target cell that has to have source values, unless the caller says otherwise: half of it, so that the
+/// coast of a field of the sea stays where it is.
+pub const DEFAULT_MIN_VALID_FRACTION: f64 = 0.5;
 
 /// What to regrid to.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +74,13 @@ pub struct Parameters {
     pub latitude_step_degrees: f64,
     /// What the target covers.
     pub limits: Limits,
-    /// How to interpolate.
+    /// How the values are found.
     pub method: Method,
+    /// The part of a target cell, 0 to 1, that has to have source values for it to have one: above 0 any part will do
+    /// when it is 0. Corrected release only; the others need every value they interpolate between.
+    pub min_valid_fraction: f64,
+    /// Whether land and sea are kept apart. Corrected release only.
+    pub coast: Coast,
     /// Which generation of the numerics to follow; 2021 and 2023 are the same.
     pub release: Release,
     /// Refuse a result of more values than this.
@@ -51,7 +88,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// A global one-degree grid by linear interpolation, with the coordinates of these names.
+    /// A global one-degree grid by the default method of the release, with the coordinates of these names.
     pub fn one_degree(longitude: &str, latitude: &str) -> Self {
         Self {
             longitude: longitude.to_owned(),
@@ -59,7 +96,9 @@ impl Parameters {
             longitude_step_degrees: 1.0,
             latitude_step_degrees: 1.0,
             limits: Limits::Default,
-            method: Method::Linear,
+            method: Method::default(),
+            min_valid_fraction: DEFAULT_MIN_VALID_FRACTION,
+            coast: Coast::default(),
             release: Release::default(),
             largest_result: DEFAULT_LARGEST_RESULT,
         }
@@ -69,18 +108,73 @@ impl Parameters {
 /// Regrids `source`; the result replaces it.
 ///
 /// # Errors
-/// Steps that are not positive, coordinates that are missing, not one-dimensional or not finite, and a result
-/// that would be too large.
+/// Steps that are not positive, coordinates that are missing, exchanged, not finite or without order, a method that the
+/// release does not have, and a result that would be too large.
 pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
-    let single_stays_single = parameters.release != Release::Corrected;
-    let lon = Direction::new(source, Coordinate::Longitude, parameters)?;
-    let lat = Direction::new(source, Coordinate::Latitude, parameters)?;
+    match parameters.release {
+        Release::Corrected => corrected::run(corrected::Source::Memory(source), parameters, progress),
+        Release::R2021 | Release::R2023 => published(source, parameters, progress),
+    }
+}
+
+/// The same of a file. The corrected release reads large maps in bands: memory is bounded by the result. The others read
+/// the file as a whole.
+///
+/// # Errors
+/// As [`run`], and what reading the file may meet.
+pub fn run_file(file: &File, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
+    match parameters.release {
+        Release::Corrected => corrected::run(corrected::Source::File(file), parameters, progress),
+        Release::R2021 | Release::R2023 => {
+            let source = file.read_all().map_err(|error| Error::Read { why: error.to_string() })?;
+            published(&source, parameters, progress)
+        }
+    }
+}
+
+/// Refuses steps that are none.
+fn checked_steps(parameters: &Parameters) -> Result<(), Error> {
+    for (name, step) in [
+        (&parameters.longitude, parameters.longitude_step_degrees),
+        (&parameters.latitude, parameters.latitude_step_degrees),
+    ] {
+        if !(step.is_finite() && step > 0.0) {
+            return Err(Error::Step { name: name.clone(), step });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a longitude that is a latitude; whatever else may be wrong with coordinates has its own words here.
+fn refuse_exchanged(source: &Dataset, parameters: &Parameters) -> Result<(), Error> {
+    let (lon, lat) = (&parameters.longitude, &parameters.latitude);
+    let found = cf::check_coordinates(&source.header(), lon, lat);
+    match found.and_then(|found| Axes::read(source, &found)) {
+        Err(error @ (CoordinatesError::Exchanged { .. } | CoordinatesError::OtherRole { .. })) => {
+            Err(error.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Regridding as in the releases of 2021 and 2023, bit for bit.
+fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
+    checked_steps(parameters)?;
+    refuse_exchanged(source, parameters)?;
+    let scheme = match parameters.method {
+        Method::Auto | Method::Linear => Scheme::Linear,
+        Method::Nearest => Scheme::Nearest,
+        method => return Err(Error::NotInRelease { method, release: parameters.release }),
+    };
+    let lon = Direction::new(source, Coordinate::Longitude, parameters, scheme)?;
+    let lat = Direction::new(source, Coordinate::Latitude, parameters, scheme)?;
     if lon.dimension == lat.dimension {
         let (longitude, latitude) = (lon.name.clone(), lat.name.clone());
         return Err(Error::NotAGrid { longitude, latitude, dimension: lon.dimension });
     }
     let (n_lon, n_lat) = (lon.count, lat.count);
-    refuse_large(source, parameters, &lon, &lat)?;
+    let lengths = [(lon.dimension.clone(), n_lon), (lat.dimension.clone(), n_lat)];
+    refuse_large(&source.header(), parameters, &lengths, n_lon, n_lat)?;
     let (lon, lat) = (lon.with_places(), lat.with_places());
 
     let mut result = Dataset { attributes: source.attributes.clone(), ..Dataset::new() };
@@ -115,24 +209,33 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
             .filter_map(|(axis, direction)| Some(((*axis)?, direction.places.as_ref()?)))
             .collect();
         if used.is_empty() {
-            push(&mut result, source, copied(variable));
+            push(&mut result, copied(variable));
             continue;
         }
-        if variable.values.is_numeric() && is_date(variable) {
+        if variable.values.is_numeric() && is_date(&variable.attributes) {
             findings.push(Finding::warning(
                 "regrid-date-dropped",
                 format!("'{}' holds dates, which cannot be interpolated: it is left out", variable.name),
             ));
             continue;
         }
+        if [&lon, &lat].iter().any(|direction| direction.attributes.text("bounds") == Some(&variable.name)) {
+            findings.push(Finding::warning(
+                "regrid-bounds-interpolated",
+                format!(
+                    "'{}' holds the bounds of the source's cells; this release interpolates them, so they are not those of the new cells: choose the corrected release, or do not rely on them",
+                    variable.name
+                ),
+            ));
+        }
         let packing = variable.packing();
-        let values = if variable.values.is_numeric() && !is_boolean(variable) {
-            apply::interpolate(&variable.values, &packing, &used, single_stays_single)
+        let values = if variable.values.is_numeric() && !is_boolean(&variable.attributes) {
+            apply::interpolate(&variable.values, &packing, &used)
         } else {
             apply::relabel(&variable.values, &used)
         };
         if used.len() == 2 {
-            findings.extend(emptiness(&variable.name, &values, rim, parameters.release));
+            findings.extend(emptiness(&variable.name, &values, rim, lon.global && lat.global));
         }
         let attributes = if variable.values.is_numeric() {
             unpacked(&variable.attributes)
@@ -145,33 +248,15 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
             attributes: with_fill_value(attributes, &values),
             values,
         };
-        push(&mut result, source, variable);
+        push(&mut result, variable);
     }
     for direction in [&lon, &lat] {
         let values = Values::F64(ndarray::Array1::from(direction.targets.clone()).into_dyn());
         let attributes = with_fill_value(unpacked(&direction.attributes), &values);
-        push(
-            &mut result,
-            source,
-            Variable::new(&direction.name, &[&direction.dimension], values, attributes),
-        );
-    }
-    if parameters.release == Release::Corrected {
-        note_corrections(
-            &mut result,
-            "regrid",
-            &["longitude closed on itself", "outermost row at the poles", "computed in double precision"],
-        );
+        push(&mut result, Variable::new(&direction.name, &[&direction.dimension], values, attributes));
     }
     progress.report("regridded", 1.0);
     Ok(Output { dataset: result, findings })
-}
-
-/// Which of the two coordinates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coordinate {
-    Longitude,
-    Latitude,
 }
 
 /// One of the two coordinates: where it comes from and where it goes.
@@ -181,8 +266,9 @@ struct Direction {
     dimension: String,
     attributes: Attributes,
     axis: Axis,
-    beyond: Beyond,
-    method: Method,
+    scheme: Scheme,
+    /// Goes around the globe, or to both poles.
+    global: bool,
     lower: f64,
     upper: f64,
     step: f64,
@@ -192,14 +278,17 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(source: &Dataset, coordinate: Coordinate, parameters: &Parameters) -> Result<Self, Error> {
-        let (name, step, limit) = match coordinate {
-            Coordinate::Longitude => (&parameters.longitude, parameters.longitude_step_degrees, 180.0),
-            Coordinate::Latitude => (&parameters.latitude, parameters.latitude_step_degrees, 90.0),
+    fn new(
+        source: &Dataset,
+        coordinate: Coordinate,
+        parameters: &Parameters,
+        scheme: Scheme,
+    ) -> Result<Self, Error> {
+        let limit = coordinate.limit();
+        let (name, step) = match coordinate {
+            Coordinate::Longitude => (&parameters.longitude, parameters.longitude_step_degrees),
+            Coordinate::Latitude => (&parameters.latitude, parameters.latitude_step_degrees),
         };
-        if !(step.is_finite() && step > 0.0) {
-            return Err(Error::Step { name: name.clone(), step });
-        }
         let variable = source
             .variable(name)
             .ok_or_else(|| Error::NoCoordinate { name: name.clone(), known: names(source) })?;
@@ -209,14 +298,14 @@ impl Direction {
         let values = variable.decode().ok_or_else(|| Error::NotNumeric { name: name.clone() })?;
         let packed = variable.packing().changes_values();
         let precision = match variable.values {
-            Values::F32(_) if !packed && parameters.release != Release::Corrected => Precision::Single,
+            Values::F32(_) if !packed => Precision::Single,
             _ => Precision::Double,
         };
         let values: Vec<f64> = values.iter().copied().collect();
         let axis = Axis::new(&values, precision)
             .ok_or_else(|| Error::NotFinite { name: name.clone(), len: values.len() })?;
         let distinct = axis.distinct();
-        let needs_two = parameters.method == Method::Linear || parameters.limits == Limits::Data;
+        let needs_two = scheme == Scheme::Linear || parameters.limits == Limits::Data;
         if distinct.len() < 2 && needs_two {
             return Err(Error::OnePoint { name: name.clone() });
         }
@@ -224,10 +313,11 @@ impl Direction {
             Limits::Default => (-limit, limit),
             Limits::Data => target::data_limits(&distinct, precision),
         };
-        let beyond = match (parameters.release, coordinate) {
-            (Release::Corrected, Coordinate::Longitude) if axis.closes(360.0) => Beyond::Periodic(360.0),
-            (Release::Corrected, Coordinate::Latitude) => Beyond::NearestAt { limit: 90.0 },
-            _ => Beyond::Missing,
+        let (first, last) = (distinct[0], distinct[distinct.len() - 1]);
+        let spacing = (last - first) / (distinct.len().max(2) - 1) as f64;
+        let global = match coordinate {
+            Coordinate::Longitude => axis.closes(360.0),
+            Coordinate::Latitude => (limit - last).max(first + limit) <= 1.01 * spacing,
         };
         let count = target_count(lower, upper, step);
         Ok(Self {
@@ -236,8 +326,8 @@ impl Direction {
             dimension: variable.dimensions[0].clone(),
             attributes: variable.attributes.clone(),
             axis,
-            beyond,
-            method: parameters.method,
+            scheme,
+            global,
             lower,
             upper,
             step,
@@ -250,7 +340,7 @@ impl Direction {
     /// Computes the targets, once their number is known to be reasonable.
     fn with_places(mut self) -> Self {
         self.targets = range(self.lower, self.upper, self.step);
-        self.places = Some(Places::new(&self.axis, &self.targets, self.method, self.beyond));
+        self.places = Some(Places::new(&self.axis, &self.targets, self.scheme, Beyond::Missing));
         self
     }
 
@@ -259,27 +349,24 @@ impl Direction {
     }
 }
 
-/// Counts the values of the whole result before anything is allocated.
+/// Counts the values of the whole result before anything is allocated: `lengths` are those that dimensions of the
+/// source have in it.
 fn refuse_large(
-    source: &Dataset,
+    source: &Header,
     parameters: &Parameters,
-    lon: &Direction,
-    lat: &Direction,
+    lengths: &[(String, u64)],
+    columns: u64,
+    rows: u64,
 ) -> Result<(), Error> {
     let mut values = 0_u64;
     for variable in &source.variables {
         let mut product = 1_u64;
-        for (name, &len) in variable.dimensions.iter().zip(variable.shape()) {
-            let len = match name {
-                name if *name == lon.dimension => lon.count,
-                name if *name == lat.dimension => lat.count,
-                _ => len as u64,
-            };
-            product = product.saturating_mul(len);
+        for (name, &len) in variable.dimensions.iter().zip(&variable.shape) {
+            let target = lengths.iter().find(|(dimension, _)| dimension == name);
+            product = product.saturating_mul(target.map_or(len as u64, |(_, len)| *len));
         }
         values = values.saturating_add(product);
     }
-    let (columns, rows) = (lon.count, lat.count);
     values = values.max(columns.saturating_mul(rows));
     if values > parameters.largest_result {
         return Err(Error::TooLarge { rows, columns, values, largest: parameters.largest_result });
@@ -295,10 +382,7 @@ fn target_findings(parameters: &Parameters, lon: &Direction, lat: &Direction) ->
     let mut findings = Vec::new();
     for direction in [lon, lat] {
         let edge = direction.targets.last().map_or(direction.upper, |last| last + direction.step / 2.0);
-        let word = match direction.coordinate {
-            Coordinate::Longitude => "longitude",
-            Coordinate::Latitude => "latitude",
-        };
+        let word = direction.coordinate.word();
         // Every target carries the rounding of the step: no overshoot.
         let rounding = direction.targets.len() as f64 * f64::EPSILON * direction.upper.abs();
         if edge > direction.upper + 1e-6 * direction.step + rounding {
@@ -311,22 +395,39 @@ fn target_findings(parameters: &Parameters, lon: &Direction, lat: &Direction) ->
             ));
         }
     }
-    let to_the_east = lon.axis.values().last().is_some_and(|&last| last > 181.0);
-    if parameters.limits == Limits::Default && lon.beyond == Beyond::Missing && to_the_east {
+    let (west, east) = ends(&lon.axis);
+    let (south, north) = ends(&lat.axis);
+    if parameters.limits != Limits::Default {
+        return findings;
+    }
+    if !(lon.global && lat.global) {
+        findings.push(Finding::warning(
+            "regrid-regional",
+            format!(
+                "the file does not cover the globe: '{}' runs from {west} to {east} and '{}' from {south} to {north}; cells outside have no value. With limits = data the result has the extent of the file",
+                lon.name, lat.name
+            ),
+        ));
+    } else if east > 181.0 {
         findings.push(Finding::warning(
             "regrid-longitudes-0-360",
             format!(
-                "'{}' runs up to {} while the target runs from -180 to 180: the western half is empty; use limits = data, or the corrected release",
-                lon.name,
-                lon.axis.values().last().copied().unwrap_or_default()
+                "'{}' runs up to {east} while the target runs from -180 to 180: the western half is empty in this release; choose the corrected release",
+                lon.name
             ),
         ));
     }
     findings
 }
 
+/// The outermost centres.
+fn ends(axis: &Axis) -> (f64, f64) {
+    let values = axis.values();
+    values.first().copied().zip(values.last().copied()).unwrap_or_default()
+}
+
 /// What to say about missing values in the result.
-fn emptiness(name: &str, values: &Values, rim: usize, release: Release) -> Vec<Finding> {
+fn emptiness(name: &str, values: &Values, rim: usize, global: bool) -> Vec<Finding> {
     let (empty, len) = match values {
         Values::F64(a) => (a.iter().filter(|x| x.is_nan()).count(), a.len()),
         Values::F32(a) => (a.iter().filter(|x| x.is_nan()).count(), a.len()),
@@ -335,11 +436,13 @@ fn emptiness(name: &str, values: &Values, rim: usize, release: Release) -> Vec<F
     if empty == 0 {
         return Vec::new();
     }
-    let cause = match (rim > 0, release) {
-        (true, Release::Corrected) => format!("{rim} of each map lie outside the source"),
-        (true, _) => format!(
+    let cause = match (rim > 0, global) {
+        (true, true) => format!(
             "{rim} of each map lie beyond the outermost cell centres of the source; the corrected release closes the date line and fills the poles"
         ),
+        (true, false) => {
+            format!("{rim} of each map lie outside of the source, which does not cover the globe")
+        }
         (false, _) => "where the source has missing values".to_owned(),
     };
     vec![Finding::warning(
@@ -351,11 +454,10 @@ fn emptiness(name: &str, values: &Values, rim: usize, release: Release) -> Vec<F
 }
 
 /// Adds a variable and those of its dimensions that are new: dimensions stand in the order of first use.
-fn push(result: &mut Dataset, source: &Dataset, variable: Variable) {
+fn push(result: &mut Dataset, variable: Variable) {
     for (dimension, &len) in variable.dimensions.iter().zip(variable.values.shape()) {
         result.add_dimension(dimension, len);
     }
-    debug_assert!(source.variable(&variable.name).is_some());
     result.variables.push(variable);
 }
 
@@ -389,13 +491,13 @@ fn with_fill_value(mut attributes: Attributes, values: &Values) -> Attributes {
 }
 
 /// True for times by the conventions ("days since ...").
-fn is_date(variable: &Variable) -> bool {
-    variable.attributes.text("units").is_some_and(|units| units.contains(" since "))
+fn is_date(attributes: &Attributes) -> bool {
+    attributes.text("units").is_some_and(|units| units.contains(" since "))
 }
 
 /// True for booleans, which NetCDF stores as bytes.
-fn is_boolean(variable: &Variable) -> bool {
-    variable.attributes.get("dtype").and_then(AttributeValue::as_text) == Some("bool")
+fn is_boolean(attributes: &Attributes) -> bool {
+    attributes.get("dtype").and_then(AttributeValue::as_text) == Some("bool")
 }
 
 fn names(source: &Dataset) -> String {

@@ -17,6 +17,7 @@ fn parameters(steps: (f64, f64), limits: Limits, method: Method) -> Parameters {
         latitude_step_degrees: steps.1,
         limits,
         method,
+        release: Release::R2023,
         ..Parameters::one_degree("lon", "lat")
     }
 }
@@ -94,9 +95,9 @@ fn a_refined_global_map_has_a_rim_that_the_corrected_release_fills() {
         assert!(before.findings[0].message.contains(&format!("{rim} of each map")));
         assert!(topo(&after.dataset).iter().all(|h| h.is_finite()));
         assert!(after.findings.is_empty());
-        // Inside, both are the same.
+        // Inside, both are the same but for the order of the sums.
         let inside = topo(&before.dataset);
-        assert!(inside.iter().zip(&topo(&after.dataset)).all(|(a, b)| a.is_nan() || a == b));
+        assert!(inside.iter().zip(&topo(&after.dataset)).all(|(a, b)| a.is_nan() || (a - b).abs() < 1e-9));
         // The date line is half way between its neighbours.
         assert!(after.dataset.attributes.text("history").unwrap().contains("longitude closed"));
         assert!(before.dataset.attributes.get("history").is_none());

@@ -1,10 +1,10 @@
-//! Interpolating one variable, straight from its stored values.
+//! Interpolating one variable as the published releases do, straight from its stored values.
 
 use dataset::{Packing, Values};
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis as Dim, IxDyn, Zip};
 
-use crate::interpolate::{Axis, Beyond, Bracket, Method, Sample};
+use crate::interpolate::{Axis, Beyond, Bracket, Sample, Scheme};
 
 /// Where each target of one coordinate finds its value.
 pub(super) struct Places {
@@ -19,10 +19,10 @@ enum By {
 }
 
 impl Places {
-    pub(super) fn new(axis: &Axis, targets: &[f64], method: Method, beyond: Beyond) -> Self {
-        let by = match method {
-            Method::Linear => By::Linear(axis.brackets(targets, beyond)),
-            Method::Nearest => By::Nearest(axis.nearest(targets, beyond)),
+    pub(super) fn new(axis: &Axis, targets: &[f64], scheme: Scheme, beyond: Beyond) -> Self {
+        let by = match scheme {
+            Scheme::Linear => By::Linear(axis.brackets(targets, beyond)),
+            Scheme::Nearest => By::Nearest(axis.nearest(targets, beyond)),
         };
         Self { by, labels: axis.nearest_label(targets) }
     }
@@ -43,20 +43,15 @@ impl Places {
 /// Interpolates numbers along `axes`: pairs of an axis of the variable and the places along it, longitude first.
 ///
 /// Integers and packed numbers are taken in double. Single precision becomes double by linear interpolation and
-/// stays single by nearest, unless `single_stays_single` is false: then all is done in double.
-pub(super) fn interpolate(
-    values: &Values,
-    packing: &Packing,
-    axes: &[(usize, &Places)],
-    single_stays_single: bool,
-) -> Values {
+/// stays single by nearest.
+pub(super) fn interpolate(values: &Values, packing: &Packing, axes: &[(usize, &Places)]) -> Values {
     macro_rules! in_double {
         ($array:expr, $to:expr) => {
             Values::F64(numbers($array.view(), |x| packing.value($to(x)), axes, f64::NAN, |x| x))
         };
     }
     match values {
-        Values::F32(array) if single_stays_single && !packing.changes_values() => {
+        Values::F32(array) if !packing.changes_values() => {
             let load = |x: f32| if packing.is_missing(f64::from(x)) { f32::NAN } else { x };
             match axes.iter().all(|(_, places)| matches!(places.by, By::Nearest(_))) {
                 true => Values::F32(gathered(array.view(), load, axes, f32::NAN)),

@@ -1,5 +1,10 @@
 //! Why a dataset cannot be regridded.
 
+use dataset::cf::CoordinatesError;
+
+use super::Method;
+use crate::Release;
+
 /// Why a dataset cannot be regridded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message says what each field is")]
@@ -8,7 +13,17 @@ pub enum Error {
     Step { name: String, step: f64 },
     #[error("there is no variable '{name}' to take as a coordinate (there are: {known})")]
     NoCoordinate { name: String, known: String },
-    #[error("'{name}' has {} dimensions ({}): only grids with one-dimensional longitude and latitude can be regridded", dimensions.len(), dimensions.join(", "))]
+    #[error(transparent)]
+    Coordinates(#[from] CoordinatesError),
+    #[error(
+        "the method '{method}' is not in the release of {release}: choose the corrected release, or linear or nearest"
+    )]
+    NotInRelease { method: Method, release: Release },
+    #[error("{why}")]
+    Read { why: String },
+    #[error("the cells that '{lon}' and '{lat}' span cannot be used: {why}")]
+    Cells { lon: String, lat: String, why: String },
+    #[error("'{name}' has {} dimensions ({}): this release regrids grids with one-dimensional longitude and latitude only; choose the corrected release", dimensions.len(), dimensions.join(", "))]
     Curvilinear { name: String, dimensions: Vec<String> },
     #[error("'{name}' holds text, not coordinates")]
     NotNumeric { name: String },

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::interpolate::{Method, Precision};
+use crate::interpolate::Precision;
 
 /// What the target covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,13 +59,34 @@ pub(super) fn data_limits(distinct: &[f64], precision: Precision) -> (f64, f64) 
     }
 }
 
+/// The cells of the target along one coordinate, as the corrected release lays them out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TargetAxis {
+    /// Degrees, ascending.
+    pub(super) centres: Vec<f64>,
+    /// Lower and upper edge of each cell, degrees; latitudes within -90 and 90.
+    pub(super) edges: Vec<[f64; 2]>,
+}
+
+impl TargetAxis {
+    /// `count` cells of `step` degrees from `lower` on.
+    pub(super) fn new(lower: f64, step: f64, count: usize, limit: Option<f64>) -> Self {
+        let within = |edge: f64| limit.map_or(edge, |limit| edge.clamp(-limit, limit));
+        let edge = |k: usize| within(lower + k as f64 * step);
+        Self {
+            centres: (0..count).map(|k| lower + (k as f64 + 0.5) * step).collect(),
+            edges: (0..count).map(|k| [edge(k), edge(k + 1)]).collect(),
+        }
+    }
+}
+
 /// The text is none of the words that are known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} '{text}': use {known}")]
 pub struct UnknownWord {
-    what: &'static str,
-    text: String,
-    known: &'static str,
+    pub(super) what: &'static str,
+    pub(super) text: String,
+    pub(super) known: &'static str,
 }
 
 impl Limits {
@@ -92,34 +113,6 @@ impl FromStr for Limits {
             "default" => Ok(Self::Default),
             "data" => Ok(Self::Data),
             _ => Err(UnknownWord { what: "limits", text: text.to_owned(), known: "default or data" }),
-        }
-    }
-}
-
-impl Method {
-    /// The name in parameters and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Linear => "linear",
-            Self::Nearest => "nearest",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Method {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.trim() {
-            "linear" => Ok(Self::Linear),
-            "nearest" => Ok(Self::Nearest),
-            _ => Err(UnknownWord { what: "interpolator", text: text.to_owned(), known: "linear or nearest" }),
         }
     }
 }
