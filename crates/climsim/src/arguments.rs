@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use boundary::Release;
+use boundary::{Release, regrid};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coupling::{AtmosphereSize, Geometry, InlandRunoff};
 
@@ -46,7 +46,8 @@ pub(crate) enum Command {
     Weights(Weights),
     /// Compare two results of `weights` file by file; fails when they differ.
     WeightsCompare(WeightsCompare),
-    /// Compute everything that needs no hand: routing, then PFT, heat flow, ahmcoef, sub-basins and coupling weights.
+    /// Compute everything that needs no hand from any global topography: regridding where it is needed, routing, then PFT, heat
+    /// flow, ahmcoef, sub-basins and coupling weights.
     Pipeline(Pipeline),
     /// Manage accounts.
     #[command(subcommand)]
@@ -122,22 +123,39 @@ pub(crate) struct Regrid {
     /// Cover the globe, or just what the data cover.
     #[arg(long, value_enum, default_value_t = Limits::Default)]
     pub(crate) limits: Limits,
-    /// How values between the source's cell centres are found.
-    #[arg(long, value_enum, default_value_t = Interpolator::Linear)]
-    pub(crate) interpolator: Interpolator,
+    #[command(flatten)]
+    pub(crate) values: RegridValues,
     #[command(flatten)]
     pub(crate) coordinates: Coordinates,
     #[command(flatten)]
     pub(crate) release: ReleaseOption,
 }
 
+/// How the values of the target cells are found.
+#[derive(Debug, Args)]
+pub(crate) struct RegridValues {
+    /// How the values of the target cells are found [default: auto, which is linear with --release 2021 and 2023].
+    #[arg(long, visible_alias = "interpolator", value_enum, default_value_t = RegridMethod::Auto, hide_default_value = true)]
+    pub(crate) method: RegridMethod,
+    /// The part of a target cell that has to have values for it to have one, 0 to 1; 0: any part will do (corrected release).
+    #[arg(long, value_name = "PART", default_value_t = regrid::DEFAULT_MIN_VALID_FRACTION, value_parser = part)]
+    pub(crate) min_valid_fraction: f64,
+    /// Keep land and sea apart: a cell of a topography is made of land only or of sea only, as its nearest source cell is
+    /// or, with conservative methods, most of its area. Default where auto refines; volumes at the coast are not kept.
+    #[arg(long, visible_alias = "separate-land-sea", conflicts_with = "mix_coast")]
+    pub(crate) keep_coast: bool,
+    /// Never keep land and sea apart.
+    #[arg(long)]
+    pub(crate) mix_coast: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Routing {
     /// The topography: metres above sea level on a regular global grid.
     pub(crate) input: PathBuf,
-    /// Name of the topography's variable.
+    /// Name of the topography's variable; guessed from standard_name and names when absent.
     #[arg(long)]
-    pub(crate) topo_var: String,
+    pub(crate) topo_var: Option<String>,
     /// The directory for routing.nc, bathy.nc, soils.nc and topo_high_res.nc (made if missing).
     #[arg(long)]
     pub(crate) out: PathBuf,
@@ -342,6 +360,18 @@ pub(crate) struct WeightsCompare {
 pub(crate) struct Pipeline {
     #[command(flatten)]
     pub(crate) routing: Routing,
+    /// Regrid to cells of so many degrees before routing; without it a file is regridded to 1 degree if routing needs it
+    /// or if its cells are smaller than a quarter of a degree.
+    #[arg(long, value_name = "DEGREES", value_parser = spacing, conflicts_with = "no_regrid")]
+    pub(crate) resolution: Option<f64>,
+    /// Route the file on its own grid.
+    #[arg(long)]
+    pub(crate) no_regrid: bool,
+    #[command(flatten)]
+    pub(crate) values: RegridValues,
+    /// The height to give to cells without a value, such as -3000 where a file has land only.
+    #[arg(long, value_name = "METRES", allow_hyphen_values = true)]
+    pub(crate) fill_missing: Option<f64>,
     /// JSON table of the PFT step; without it the platform's default.
     #[arg(long, value_name = "FILE.json")]
     pub(crate) table: Option<PathBuf>,
@@ -374,9 +404,24 @@ pub(crate) enum Limits {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Interpolator {
-    Linear,
+pub(crate) enum RegridMethod {
+    /// Conservative where the target is nowhere finer than the source, else bilinear with the coast kept.
+    Auto,
+    /// Mean over the area of the cell: volumes are kept.
+    Conservative,
+    /// The same of planes through the source cells: smooth where the target is finer.
+    Conservative2,
+    /// Linear along longitude and latitude between cell centres.
+    #[value(alias = "linear")]
+    Bilinear,
+    /// The nearest cell centre.
     Nearest,
+}
+
+/// A part of a whole, 0 to 1.
+fn part(text: &str) -> Result<f64, String> {
+    let part: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err("it has to be 0 to 1".to_owned()) }
 }
 
 /// A distance between grid points, in degrees.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use dataset::cf::{self, Guess};
-use dataset::{Dataset, Header};
+use dataset::{Dataset, Header, topography};
 
 use crate::arguments::Coordinates;
 
@@ -35,6 +35,29 @@ pub(crate) fn coordinates(header: &Header, given: &Coordinates) -> Result<(Strin
             or_none(&lon_candidates),
             or_none(&lat_candidates),
         ),
+    }
+}
+
+/// The name of the topography: as given, else as guessed and said.
+pub(crate) fn topography(header: &Header, given: Option<&str>, step: &str) -> Result<String> {
+    if let Some(name) = given {
+        return Ok(name.to_owned());
+    }
+    match topography::guess(header) {
+        topography::Guess::Certain(name) => {
+            eprintln!("{step}: note: the topography is '{name}'");
+            Ok(name)
+        }
+        topography::Guess::Ambiguous(names) => {
+            bail!("which variable is the topography? Name one of {} with --topo-var", names.join(", "))
+        }
+        topography::Guess::None => {
+            let names: Vec<String> = header.variables.iter().map(|v| v.name.clone()).collect();
+            bail!(
+                "no variable is a map of heights over longitude and latitude; the file has {}",
+                or_none(&names)
+            )
+        }
     }
 }
 

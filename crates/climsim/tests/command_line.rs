@@ -137,14 +137,16 @@ fn a_wrong_command_line_is_exit_code_2() -> Result {
     for (line, word) in [
         ("", "Usage"),
         ("dance", "dance"),
-        ("routing topo.nc --out here", "--topo-var"),
+        ("routing topo.nc --topo-var topo", "--out"),
+        ("pipeline topo.nc --out here --resolution 1 --no-regrid", "--no-regrid"),
+        ("regrid topo.nc out.nc --min-valid-fraction 2", "0 to 1"),
         ("routing topo.nc --topo-var topo --out here --release 1999", "use 2021, 2023 or corrected"),
         ("regrid topo.nc", "<OUTPUT>"),
         ("regrid topo.nc out.nc --lon-step wide", "wide"),
         ("regrid topo.nc out.nc --lon-step 0", "0"),
         ("regrid topo.nc out.nc --lat-step nan", "nan"),
         ("regrid topo.nc out.nc --lat-step=-1", "-1"),
-        ("regrid topo.nc out.nc --interpolator cubic", "linear, nearest"),
+        ("regrid topo.nc out.nc --interpolator cubic", "bilinear, nearest"),
         ("ocean-grid out.nc --poles 1,2,3", "four numbers"),
         ("ocean-grid out.nc --poles 105,60,-70,60", "opposite meridians"),
         ("ocean-grid out.nc --resolution 0", "0"),
@@ -296,11 +298,128 @@ fn the_reference_comes_out_to_the_byte() -> Result {
             ("linear_data", "--limits data"),
             ("linear_default_0p7", "--lon-step 0.7 --lat-step 0.7"),
         ] {
-            desk.done(&format!("regrid source.nc {case}.nc {options}"))?;
+            desk.done(&format!("regrid source.nc {case}.nc {options} --release 2023"))?;
             let Some(reference) = golden(&format!("standard_regrid/{case}/raw.nc")) else { continue };
             assert!(std::fs::read(desk.path(&format!("{case}.nc")))? == plain(&reference)?, "{case}");
         }
     }
+    Ok(())
+}
+
+/// A planet with continents, on these centres.
+fn heights(lat: &[f64], lon: &[f64]) -> ndarray::Array2<f64> {
+    ndarray::Array2::from_shape_fn((lat.len(), lon.len()), |(i, j)| {
+        let (y, x) = (lat[i].to_radians(), lon[j].to_radians());
+        (3000.0 * (2.0 * x).sin() * y.cos() - 900.0 + 2000.0 * (3.0 * y).sin()).round()
+    })
+}
+
+fn axis(first: f64, step: f64, count: usize) -> Vec<f64> {
+    (0..count).map(|k| first + step * k as f64).collect()
+}
+
+/// A file with a map of these values on these axes.
+fn relief_file(name: &str, values: Values, lat: &[f64], lon: &[f64]) -> Dataset {
+    let mut file = Dataset::new();
+    let attributes = Attributes::new().with("units", "m");
+    for (axis, values, units) in [("lat", lat, "degrees_north"), ("lon", lon, "degrees_east")] {
+        let attributes = Attributes::new().with("units", units);
+        file.add_f64(axis, &[axis], ndarray::arr1(values).into_dyn(), attributes);
+    }
+    file.variables.push(dataset::Variable::new(name, &["lat", "lon"], values, attributes));
+    file
+}
+
+#[test]
+fn any_global_topography_becomes_a_set() -> Result {
+    let desk = Desk::new()?;
+    // Grid lines from pole to pole with the first column again, as reconstructions come.
+    let (lat, lon) = (axis(-90.0, 2.0, 91), axis(-180.0, 2.0, 181));
+    let lines = relief_file("z", Values::F32(heights(&lat, &lon).mapv(|h| h as f32).into_dyn()), &lat, &lon);
+    // Fine cells from 0 to 360, north up, as relief data come.
+    let (lat, lon) = (axis(89.9, -0.2, 900), axis(0.1, 0.2, 1800));
+    let fine =
+        relief_file("ROSE", Values::I16(heights(&lat, &lon).mapv(|h| h as i16).into_dyn()), &lat, &lon);
+    // A grid that routing takes as it is.
+    let (lat, lon) = (axis(-88.0, 4.0, 45), axis(2.0, 4.0, 90));
+    let plain = relief_file("elevation", Values::F64(heights(&lat, &lon).into_dyn()), &lat, &lon);
+    for (name, file, said, regridded) in [
+        ("lines", lines, "a grid that routing does not take", true),
+        ("fine", fine, "small cells", true),
+        ("plain", plain, "'elevation'", false),
+    ] {
+        dataset::write(&file, desk.path(&format!("{name}.nc")))?;
+        let output = desk.run(&format!("pipeline {name}.nc --out {name} --release corrected"))?;
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", errors(&output));
+        assert!(errors(&output).contains(said), "{name}: {}", errors(&output));
+        for made in ["routing", "bathy", "soils", "topo_high_res", "pft", "heatflow", "ahmcoef", "sub_basins"]
+        {
+            assert!(desk.path(&format!("{name}/{made}.nc")).is_file(), "{name}: {made}");
+        }
+        assert!(desk.path(&format!("{name}/weights")).is_dir());
+        assert_eq!(desk.path(&format!("{name}/topography.nc")).is_file(), regridded, "{name}");
+        let routing = dataset::File::open(desk.path(&format!("{name}/routing.nc")))?;
+        let shape = &routing.header().variable("topo").ok_or("no topo")?.shape;
+        assert!(shape.ends_with(if regridded { &[180, 360] } else { &[45, 90] }), "{name}: {shape:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_the_pipeline_cannot_decide_is_one_question() -> Result {
+    let desk = Desk::new()?;
+    let (lat, lon) = (axis(-88.0, 4.0, 45), axis(-178.0, 4.0, 90));
+    let values = || heights(&lat, &lon).into_dyn();
+    let mut two = relief_file("z", Values::F64(values()), &lat, &lon);
+    two.add_f64("bedrock", &["lat", "lon"], values(), Attributes::new().with("units", "m"));
+    dataset::write(&two, desk.path("two.nc"))?;
+    let land = values().mapv(|height| if height > 0.0 { height } else { f64::NAN });
+    dataset::write(&relief_file("z", Values::F64(land), &lat, &lon), desk.path("land.nc"))?;
+    let (north, east) = (axis(10.5, 1.0, 40), axis(0.5, 1.0, 60));
+    let regional = relief_file("z", Values::F64(heights(&north, &east).into_dyn()), &north, &east);
+    dataset::write(&regional, desk.path("regional.nc"))?;
+    for (file, words) in [
+        ("two", &["--topo-var", "z, bedrock"][..]),
+        ("land", &["'z'", "--fill-missing"]),
+        ("regional", &["does not cover the globe"]),
+    ] {
+        let said = desk.fails(1, &format!("pipeline {file}.nc --out out --release corrected"))?;
+        for word in words {
+            assert!(said.contains(word), "{file}: no '{word}' in {said}");
+        }
+        assert!(!desk.path("out/routing.nc").exists(), "{file}");
+    }
+    desk.done("routing two.nc --topo-var bedrock --out named --release corrected")?;
+    desk.done("pipeline land.nc --out filled --release corrected --fill-missing -3000")?;
+    assert!(desk.path("filled/weights").is_dir());
+    Ok(())
+}
+
+#[test]
+fn regridding_has_a_choice_of_methods() -> Result {
+    let desk = Desk::new()?;
+    let (lat, lon) = (axis(-87.5, 5.0, 36), axis(-177.5, 5.0, 72));
+    dataset::write(
+        &relief_file("topo", Values::F64(heights(&lat, &lon).into_dyn()), &lat, &lon),
+        desk.path("t.nc"),
+    )?;
+    let mut results = Vec::new();
+    for method in ["conservative", "conservative2", "bilinear", "nearest", "linear", "auto"] {
+        desk.done(&format!(
+            "regrid t.nc {method}.nc --lon-step 10 --lat-step 10 --method {method} --release corrected"
+        ))?;
+        let made = dataset::read(desk.path(&format!("{method}.nc")))?;
+        results.push(made.variable("topo").and_then(dataset::Variable::decode).ok_or("no topo")?);
+    }
+    let [conservative, _, bilinear, nearest, linear, auto] = results.as_slice() else {
+        return Err("six".into());
+    };
+    assert_eq!((conservative, bilinear), (auto, linear));
+    assert!(conservative != bilinear && bilinear != nearest);
+    let said = desk.fails(1, "regrid t.nc out.nc --method conservative --release 2023")?;
+    assert!(said.contains("corrected"), "{said}");
+    let said = desk.fails(1, "regrid t.nc out.nc --lon lat --lat lon")?;
+    assert!(said.contains("exchange them") && said.contains("t.nc"), "{said}");
     Ok(())
 }
 

@@ -1,17 +1,29 @@
-//! `climsim pipeline`: everything that needs no hand, as the platform does it after a click on *routing*.
+//! `climsim pipeline`: everything that needs no hand, as the platform does it after a click on *routing*, from any
+//! global topography: what needs no decision is done and said, what needs one is asked.
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use boundary::Release;
+use boundary::regrid::{self, Parameters, Proposal};
 use coupling::{Options, Sources};
+use dataset::{Attributes, Dataset, Values};
 use grid::OceanGrid;
 
+use super::regrid::with_values;
 use super::{on_bathymetry, pft, routing, weights};
-use crate::{arguments, files};
+use crate::{arguments, files, terminal};
+
+/// Cells below this are regridded to one degree unless told otherwise: routing finer than that of the land model takes
+/// minutes and gigabytes.
+const FINEST_DEGREES: f64 = 0.25;
 
 pub(crate) fn run(arguments: &arguments::Pipeline) -> Result<()> {
     let release = arguments.routing.release.release;
-    let products = routing::run(&arguments.routing)?;
+    let (raw, topo_var) =
+        topography(arguments).with_context(|| arguments.routing.input.display().to_string())?;
+    let products = routing::of_topography(&raw, &topo_var, &arguments.routing)?;
+    drop(raw);
     let bathymetry = &products.bathy;
     let made = [
         ("pft.nc", pft::make(&products.routing, arguments.table.as_deref(), release).context("pft")?),
@@ -40,6 +52,115 @@ pub(crate) fn run(arguments: &arguments::Pipeline) -> Result<()> {
     let options =
         Options { name: Options::file_name(&stem), stamps: mosaic_worker::stamps(), ..Options::default() };
     weights::make(&sources, &options, &out.join("weights")).context("weights")
+}
+
+/// The topography as it is routed, and its name: on its own grid, or regridded.
+fn topography(arguments: &arguments::Pipeline) -> Result<(Dataset, String)> {
+    let mut source = files::read(&arguments.routing.input)?;
+    let topo_var = files::topography(&source.header(), arguments.routing.topo_var.as_deref(), "pipeline")?;
+    if let Some(height) = arguments.fill_missing {
+        fill_missing(&mut source, &topo_var, height);
+    }
+    let Some(step) = target(arguments, &source, &topo_var)? else {
+        ask_for_holes(&source, &topo_var)?;
+        return Ok((source, topo_var));
+    };
+    let (longitude, latitude) = files::coordinates(&source.header(), &arguments.routing.coordinates)?;
+    keep_map(&mut source, [&topo_var, &longitude, &latitude]);
+    let parameters = Parameters {
+        longitude_step_degrees: step,
+        latitude_step_degrees: step,
+        release: arguments.routing.release.release,
+        ..with_values(Parameters::one_degree(&longitude, &latitude), &arguments.values)
+    };
+    let made = regrid::run(&source, &parameters, &terminal::Line::new("regrid")).context("regridding")?;
+    drop(source);
+    // Holes are asked about below, in the words of this command.
+    let said: Vec<_> = made.findings.into_iter().filter(|f| f.code != "regrid-empty-cells").collect();
+    terminal::findings("regrid", &said);
+    ask_for_holes(&made.dataset, &topo_var)?;
+    files::write(&made.dataset, &arguments.routing.out.join("topography.nc"))?;
+    Ok((made.dataset, topo_var))
+}
+
+/// The step to regrid to; `None` to route on the grid that there is.
+fn target(arguments: &arguments::Pipeline, source: &Dataset, topo_var: &str) -> Result<Option<f64>> {
+    // What is wrong with the name is said by the routing.
+    if arguments.no_regrid || source.variable(topo_var).is_none() {
+        return Ok(None);
+    }
+    if let Some(step) = arguments.resolution {
+        return Ok(Some(step));
+    }
+    // The published releases leave the grid to the modeller, as they always did.
+    if arguments.routing.release.release != Release::Corrected {
+        return Ok(None);
+    }
+    let (longitude, latitude) = files::coordinates(&source.header(), &arguments.routing.coordinates)?;
+    let proposal = regrid::propose(source, &longitude, &latitude)?;
+    let Proposal { columns, rows, spacing_degrees: (x, y), global, fits_routing, .. } = proposal;
+    if !global {
+        bail!(
+            "'{topo_var}' does not cover the globe ({columns} x {rows} cells of {x:.4} x {y:.4} degrees): \
+             the boundary conditions need a global topography"
+        );
+    }
+    if fits_routing && x.min(y) > FINEST_DEGREES * (1.0 - 1e-6) {
+        return Ok(None);
+    }
+    let why = if fits_routing { "small cells" } else { "a grid that routing does not take as it is" };
+    eprintln!(
+        "pipeline: note: the file has {why} ({columns} x {rows}, {x:.4} x {y:.4} degrees): regridded to {} degree, \
+         see --resolution and --no-regrid",
+        proposal.step_degrees
+    );
+    Ok(Some(proposal.step_degrees))
+}
+
+/// Leaves the map and its coordinates with their bounds in the dataset.
+fn keep_map(source: &mut Dataset, names: [&String; 3]) {
+    let bounds: Vec<String> = source
+        .variables
+        .iter()
+        .filter(|v| names.contains(&&v.name))
+        .filter_map(|v| v.attributes.text("bounds").map(str::to_owned))
+        .collect();
+    source.variables.retain(|v| names.contains(&&v.name) || bounds.contains(&v.name));
+}
+
+/// Gives the cells of a map that have no value a height.
+fn fill_missing(source: &mut Dataset, name: &str, height: f64) {
+    let Some(variable) = source.variables.iter_mut().find(|v| v.name == name) else { return };
+    let Some(mut values) = variable.decode() else { return };
+    let empty = values.iter().filter(|value| value.is_nan()).count();
+    if empty == 0 {
+        return;
+    }
+    values.mapv_inplace(|value| if value.is_nan() { height } else { value });
+    variable.values = Values::F64(values);
+    // The values are not packed any more.
+    let unpacked: Attributes = variable
+        .attributes
+        .iter()
+        .filter(|(name, _)| !dataset::Packing::ATTRIBUTES.contains(name))
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
+    variable.attributes = unpacked;
+    eprintln!("pipeline: note: {empty} cells of '{name}' without a value are taken to be at {height} m");
+}
+
+/// Asks what to do about cells without a value.
+fn ask_for_holes(source: &Dataset, name: &str) -> Result<()> {
+    let Some(values) = source.variable(name).and_then(dataset::Variable::decode) else { return Ok(()) };
+    let empty = values.iter().filter(|value| value.is_nan()).count();
+    if empty == 0 {
+        return Ok(());
+    }
+    bail!(
+        "'{name}' has no value in {empty} of {} cells: which height do they have? Give it with --fill-missing METRES \
+         (such as -3000 where the file has land only)",
+        values.len()
+    )
 }
 
 /// True when weights can be computed on the grid of a file.

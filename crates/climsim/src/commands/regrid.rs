@@ -1,14 +1,14 @@
 //! `climsim regrid`
 
 use anyhow::{Context, Result};
-use boundary::regrid::{self, Limits, Method, Parameters};
+use boundary::regrid::{self, Coast, Limits, Method, Parameters};
 
-use crate::arguments::{self, Interpolator};
+use crate::arguments::{self, RegridMethod, RegridValues};
 use crate::{files, terminal};
 
 pub(crate) fn run(arguments: &arguments::Regrid) -> Result<()> {
-    let source = files::read(&arguments.input)?;
-    let (longitude, latitude) = files::coordinates(&source.header(), &arguments.coordinates)
+    let source = dataset::File::open(&arguments.input)?;
+    let (longitude, latitude) = files::coordinates(source.header(), &arguments.coordinates)
         .with_context(|| arguments.input.display().to_string())?;
     let parameters = Parameters {
         longitude_step_degrees: arguments.lon_step,
@@ -17,15 +17,31 @@ pub(crate) fn run(arguments: &arguments::Regrid) -> Result<()> {
             arguments::Limits::Default => Limits::Default,
             arguments::Limits::Data => Limits::Data,
         },
-        method: match arguments.interpolator {
-            Interpolator::Linear => Method::Linear,
-            Interpolator::Nearest => Method::Nearest,
-        },
         release: arguments.release.release,
-        ..Parameters::one_degree(&longitude, &latitude)
+        ..with_values(Parameters::one_degree(&longitude, &latitude), &arguments.values)
     };
-    let result = regrid::run(&source, &parameters, &terminal::Line::new("regrid"))
+    let result = regrid::run_file(&source, &parameters, &terminal::Line::new("regrid"))
         .with_context(|| format!("regridding {}", arguments.input.display()))?;
     terminal::findings("regrid", &result.findings);
     files::write(&result.dataset, &arguments.output)
+}
+
+/// Parameters with the choices on how values are found.
+pub(super) fn with_values(parameters: Parameters, values: &RegridValues) -> Parameters {
+    Parameters {
+        method: match values.method {
+            RegridMethod::Auto => Method::Auto,
+            RegridMethod::Conservative => Method::Conservative,
+            RegridMethod::Conservative2 => Method::Conservative2,
+            RegridMethod::Bilinear => Method::Linear,
+            RegridMethod::Nearest => Method::Nearest,
+        },
+        min_valid_fraction: values.min_valid_fraction,
+        coast: match (values.keep_coast, values.mix_coast) {
+            (true, _) => Coast::Kept,
+            (false, true) => Coast::Mixed,
+            (false, false) => Coast::Auto,
+        },
+        ..parameters
+    }
 }

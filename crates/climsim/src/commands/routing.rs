@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use boundary::routing::{self, Parameters, Products};
+use dataset::Dataset;
 use grid::orca;
 use grid::{OceanGrid, Points};
 
@@ -12,15 +13,26 @@ use crate::{arguments, files, terminal};
 /// Routes, writes the four files, and hands them on.
 pub(crate) fn run(arguments: &arguments::Routing) -> Result<Products> {
     let raw = files::read(&arguments.input)?;
+    let topo_var = files::topography(&raw.header(), arguments.topo_var.as_deref(), "routing")
+        .with_context(|| arguments.input.display().to_string())?;
+    of_topography(&raw, &topo_var, arguments)
+}
+
+/// The same of a topography that has been read.
+pub(super) fn of_topography(
+    raw: &Dataset,
+    topo_var: &str,
+    arguments: &arguments::Routing,
+) -> Result<Products> {
     let ocean = t_points(arguments.ocean_grid.as_deref())?;
     let parameters = Parameters {
         lon: arguments.coordinates.lon.clone(),
         lat: arguments.coordinates.lat.clone(),
         release: arguments.release.release,
         relief_latitudes: arguments.relief_latitudes.as_deref().map(latitudes).transpose()?,
-        ..Parameters::new(&arguments.topo_var)
+        ..Parameters::new(topo_var)
     };
-    let products = routing::run(&raw, &parameters, &ocean, &terminal::Line::new("routing"))
+    let products = routing::run(raw, &parameters, &ocean, &terminal::Line::new("routing"))
         .with_context(|| format!("routing {}", arguments.input.display()))?;
     terminal::findings("routing", &products.findings);
     std::fs::create_dir_all(&arguments.out)
