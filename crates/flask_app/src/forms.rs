@@ -13,9 +13,9 @@ use web::{Error, Fields};
 use workflow::Step;
 
 /// The finest spacing of a regrid, in degrees.
-const FINEST_STEP_DEGREES: f64 = 0.05;
+pub(crate) const FINEST_STEP_DEGREES: f64 = 0.05;
 /// The coarsest.
-const COARSEST_STEP_DEGREES: f64 = 90.0;
+pub(crate) const COARSEST_STEP_DEGREES: f64 = 90.0;
 /// The most rows of a vegetation table: a page shows each with a field per type, and the default has a dozen.
 pub(crate) const MOST_ROWS: usize = 200;
 /// No two places are farther apart.
@@ -75,9 +75,17 @@ fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     let limits = fields.choice("limits", Limits::Default);
     let lon_step = fields.number("Longitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
     let lat_step = fields.number("Latitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
-    let method = fields.choice("interpolator", Method::Linear);
+    let chosen = fields.choice("interpolator", Method::Auto);
     let base = fields.choice("base", Base::Latest);
     let release = fields.choice("release", Release::default());
+    if chosen.is_conservative() && release != Release::Corrected {
+        let message =
+            "The releases of 2021 and 2023 have no conservative method: choose the corrected release.";
+        fields.error("interpolator", message);
+    }
+    // The bodies of the published releases are those of the original.
+    let method =
+        if chosen == Method::Auto && release != Release::Corrected { Method::Linear } else { chosen };
     need_coordinates(fields, situation);
     if lon_step > 0.0 && lat_step > 0.0 {
         let cells = target_count(-180.0, 180.0, lon_step).saturating_mul(target_count(-90.0, 90.0, lat_step));

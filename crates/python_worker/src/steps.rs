@@ -1,6 +1,6 @@
 //! A claimed run to files: load, compute, stage.
 
-use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method};
+use boundary::regrid::{Limits, Method};
 use boundary::{Release, Severity, ahmcoef, heatflow, pft, regrid, routing};
 use dataset::Dataset;
 use dataset::cf::{self, Guess};
@@ -53,9 +53,9 @@ fn run_regrid(
             longitude_step_degrees: degrees(fields, "Longitude Step")?,
             latitude_step_degrees: degrees(fields, "Latitude Step")?,
             limits: fields.choice("limits", Limits::Default)?,
-            method: fields.choice("interpolator", Method::Linear)?,
+            method: fields.choice("interpolator", Method::Auto)?,
             release: release(fields)?,
-            largest_result: DEFAULT_LARGEST_RESULT,
+            ..regrid::Parameters::one_degree("", "")
         })
     };
     // What is wrong with the form is said before a large file is read.

@@ -3,9 +3,10 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use boundary::pft::Table;
+use boundary::regrid::{self, Limits, Proposal};
 use boundary::{Release, Silent, subbasins};
 use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
-use dataset::Header;
+use dataset::{Header, topography};
 use grid::OceanGrid;
 use serde_json::{Map, Value, json};
 use store::{DataFile, DataFileId, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
@@ -241,7 +242,7 @@ async fn finish(
 fn form_values(step: Step, given: &Map<String, Value>) -> Map<String, Value> {
     let mut values = match step {
         Step::Regrid => json!({
-            "limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "linear",
+            "limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "auto",
             "base": "latest", "release": "2023",
         }),
         Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": "2023" }),
@@ -287,11 +288,38 @@ pub(crate) async fn regrid_form(
     site: Data<Site>,
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
-    let form = saved(&site, &owned, Step::Regrid)?;
-    regrid_page(&request, &owned).await?.with("form", &form).render(&request)
+    let parameters = steps::saved_parameters(&site, &owned.file, Step::Regrid)?;
+    let mut form = form_values(Step::Regrid, &parameters);
+    let (page, proposal) = regrid_page(&request, &owned).await?;
+    // A region keeps its extent and its spacing, unless it was regridded otherwise before.
+    if let Some(proposal) = proposal.filter(|proposal| parameters.is_empty() && !proposal.global) {
+        let step = proposal.step_degrees.clamp(forms::FINEST_STEP_DEGREES, forms::COARSEST_STEP_DEGREES);
+        form.insert("limits".into(), Limits::Data.as_str().into());
+        for name in ["Longitude Step", "Latitude Step"] {
+            form.insert(name.into(), step.to_string().into());
+        }
+    }
+    page.with("form", &form).render(&request)
 }
 
-async fn regrid_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
+/// The most values of coordinates that are read to propose a grid.
+const MAX_COORDINATE_VALUES: usize = 1 << 20;
+
+/// What the grid of the latest topography gives reason to propose; nothing where it cannot be told.
+fn proposal(store: &Store, file: &DataFile) -> Option<Proposal> {
+    let (lon, lat) = (file.longitude.as_deref()?, file.latitude.as_deref()?);
+    let latest = store.latest(file.id, FileType::Raw).ok()??;
+    let opened = dataset::File::open(store.path(&latest)).ok()?;
+    let mut coordinates = dataset::Dataset::new();
+    for name in [lon, lat] {
+        let variable = opened.header().variable(name).filter(|v| v.len() <= MAX_COORDINATE_VALUES)?;
+        coordinates.variables.push(opened.read(&variable.name).ok()?);
+    }
+    coordinates.dimensions.clone_from(&opened.header().dimensions);
+    regrid::propose(&coordinates, lon, lat).ok()
+}
+
+async fn regrid_page(request: &HttpRequest, owned: &Owned) -> Result<(Page, Option<Proposal>), Error> {
     let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let limits = [
         choice("default", "The globe: 180\u{b0}W to 180\u{b0}E, 90\u{b0}S to 90\u{b0}N"),
@@ -301,12 +329,32 @@ async fn regrid_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error
         choice("latest", "The latest topography, with everything done to it"),
         choice("uploaded", "The file that was uploaded"),
     ];
-    let methods = [choice("linear", "Linear"), choice("nearest", "Nearest neighbour")];
-    Ok(form_page(request, owned, Step::Regrid, "regrid.html")
+    let methods = [
+        choice(
+            "auto",
+            "Automatic: conservative unless the target is finer, then bilinear with the coast kept",
+        ),
+        choice("conservative", "Conservative: means over the areas of cells; areas and volumes are kept"),
+        choice(
+            "conservative2",
+            "Conservative, second order: the same of planes, smooth where the target is finer",
+        ),
+        choice("linear", "Bilinear: between the four cell centres around; coarse targets see few of them"),
+        choice("nearest", "Nearest neighbour: for classes and masks"),
+    ];
+    let (store, file) = (super::store(request)?, owned.file.clone());
+    let proposal = block(move || Ok(proposal(&store, &file))).await?;
+    let regional = proposal.filter(|proposal| !proposal.global).map(|proposal| {
+        let (x, y) = proposal.spacing_degrees;
+        format!("{} x {} cells of {x:.3}\u{b0} x {y:.3}\u{b0}", proposal.columns, proposal.rows)
+    });
+    let page = form_page(request, owned, Step::Regrid, "regrid.html")
         .await?
         .with("bases", &bases)
         .with("limits", &limits)
-        .with("methods", &methods))
+        .with("methods", &methods)
+        .with("regional", &regional);
+    Ok((page, proposal))
 }
 
 /// `POST /{id}/regrid`
@@ -331,8 +379,17 @@ pub(crate) async fn regrid(
                 value("limits")
             )
         });
-    let again = regrid_page(&request, &owned).await;
+    let again = regrid_page(&request, &owned).await.map(|(page, _)| page);
     finish(&request, &owned, Step::Regrid, result, &form.fields, again).await
+}
+
+/// The variable of the latest topography that holds it, where it can be told.
+fn topography_of(store: &Store, file: &DataFile) -> Option<String> {
+    let latest = store.latest(file.id, FileType::Raw).ok()??;
+    match topography::guess(&header(store, file, &latest).ok()?) {
+        topography::Guess::Certain(name) => Some(name),
+        topography::Guess::Ambiguous(_) | topography::Guess::None => None,
+    }
 }
 
 /// `GET /{id}/routing`
@@ -341,7 +398,13 @@ pub(crate) async fn routing_form(
     site: Data<Site>,
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
-    let form = saved(&site, &owned, Step::Routing)?;
+    let mut form = saved(&site, &owned, Step::Routing)?;
+    if form.get("topo_var").and_then(Value::as_str).is_none_or(str::is_empty) {
+        let (store, file) = (site.store.clone(), owned.file.clone());
+        if let Some(name) = block(move || Ok(topography_of(&store, &file))).await? {
+            form.insert("topo_var".into(), name.into());
+        }
+    }
     form_page(&request, &owned, Step::Routing, "routing.html").await?.with("form", &form).render(&request)
 }
 

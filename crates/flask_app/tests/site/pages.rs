@@ -102,6 +102,50 @@ async fn forms_put_the_bodies_of_the_contract_into_the_outbox() {
 }
 
 #[actix_web::test]
+async fn the_regrid_form_proposes_what_fits_the_file() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let methods = ["auto", "conservative", "conservative2", "linear", "nearest"];
+    let page = ada.get(&format!("/{id}/regrid")).await.is(200).text();
+    for method in methods {
+        assert!(page.contains(&format!("name=\"interpolator\" value=\"{method}\"")), "{method}");
+    }
+    assert!(!page.contains("does not cover the globe"), "{page}");
+    // A region of 20 by 30 degrees in cells of half a degree.
+    let mut region = dataset::Dataset::new();
+    let axis = |first: f64, count: usize| {
+        ndarray::Array1::from_shape_fn(count, |k| first + 0.5 * k as f64).into_dyn()
+    };
+    let units = |units: &str| dataset::Attributes::new().with("units", units);
+    region.add_f64("lat", &["lat"], axis(40.25, 40), units("degrees_north"));
+    region.add_f64("lon", &["lon"], axis(10.25, 60), units("degrees_east"));
+    let zeros = ndarray::ArrayD::zeros(ndarray::IxDyn(&[40, 60]));
+    region.add_f64("topo", &["lat", "lon"], zeros, units("m"));
+    server.add(id, FileType::Raw, &dataset::to_bytes(&region).unwrap());
+    let page = ada.get(&format!("/{id}/regrid")).await.is(200).text();
+    assert!(page.contains("does not cover the globe") && page.contains("value=\"0.5\""), "{page}");
+    assert!(page.contains("value=\"data\" checked"), "{page}");
+    // The topography is chosen where there is one.
+    let page = ada.get(&format!("/{id}/routing")).await.is(200).text();
+    assert!(page.contains("<option value=\"topo\" selected"), "{page}");
+    // Area means are of the corrected release.
+    let form = |release: &'static str| {
+        [
+            ("limits", "default"),
+            ("Longitude Step", "1"),
+            ("Latitude Step", "1"),
+            ("interpolator", "conservative"),
+            ("release", release),
+        ]
+    };
+    let refused = ada.post(&format!("/{id}/regrid"), &form("2023")).await.is(422).text();
+    assert!(refused.contains("choose the corrected release"), "{refused}");
+    ada.post(&format!("/{id}/regrid"), &form("corrected")).await.is(303);
+    assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["interpolator"], "conservative");
+}
+
+#[actix_web::test]
 async fn the_automatic_sub_basins_are_stored_as_an_edit() {
     let server = Server::start();
     let ada = server.user("ada").await;
