@@ -1,13 +1,17 @@
 //! Files: opening, reading all or a part, and sending with other attributes.
 
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::{fs, io::Read};
 
 use crate::classic::{self, Classic, DataCheck, FileSource, HeaderParts, Source, VariableParts};
 use crate::contained::Cancel;
 use crate::old_gmt::{self, OldGmt};
-use crate::{Attributes, Dataset, Error, Format, Header, Values, Variable, VariableHeader, foreign};
+use crate::{
+    AttributeValue, Attributes, DataType, Dataset, Error, Format, Header, Values, Variable, VariableHeader,
+    foreign,
+};
 
 /// The signature of HDF5, which NetCDF-4 files are; it stands at 0, or at 512, 1024, ... after a user block.
 const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -200,7 +204,8 @@ impl AttributedCopy {
 }
 
 /// Replaces the global attributes of a stored file by `attributes` (all of them), without rewriting it: the
-/// values are streamed from where they are. A NetCDF-4 file is converted to classic first.
+/// values are streamed from where they are. A NetCDF-4 file is converted to classic first; in memory it is only when it has
+/// types or several unlimited dimensions that need more than another header.
 ///
 /// # Errors
 /// As [`read`], and [`Error::CannotHold`] for attributes that the format cannot hold.
@@ -209,12 +214,47 @@ pub fn with_global_attributes(
     attributes: &Attributes,
 ) -> Result<AttributedCopy, Error> {
     let opened = File::open(path)?;
-    let (source, parsed) = match opened.content {
-        Content::Classic { source, parsed } => (source, parsed),
-        Content::NetCdf4(_) | Content::OldGmt { .. } => rewritten(&opened)?,
+    let converted = match &opened.content {
+        Content::NetCdf4(lazy) => as_offset64(lazy.converted(&opened.name)?, &lazy.header().dimensions),
+        _ => None,
+    };
+    let (source, parsed) = match (converted, opened.content) {
+        (Some(converted), _) => converted,
+        (None, Content::Classic { source, parsed }) => (source, parsed),
+        (None, content) => rewritten(&File { name: opened.name.clone(), content })?,
     };
     let name = opened.name;
     replaced(source, &parsed, attributes).map_err(|error| error.renamed(&name))
+}
+
+/// A conversion (CDF-5) as the same bytes under a header of CDF-2, if that can be: `dimensions` are those of the original.
+fn as_offset64(
+    (source, parsed): (&FileSource, &Classic),
+    dimensions: &[crate::Dimension],
+) -> Option<(FileSource, Classic)> {
+    let has_type = |data_type: DataType| {
+        matches!(
+            data_type,
+            DataType::I8 | DataType::Char | DataType::I16 | DataType::I32 | DataType::F32 | DataType::F64
+        )
+    };
+    let is_wide = |value: &AttributeValue| {
+        use AttributeValue::{I64, U8, U16, U32, U64};
+        matches!(value, U8(_) | U16(_) | U32(_) | I64(_) | U64(_))
+    };
+    let fits = dimensions.iter().all(|dimension| !dimension.unlimited && dimension.len <= i32::MAX as usize)
+        && parsed.placements.iter().all(|placement| placement.bytes <= classic::CDF2_VARIABLE_LIMIT)
+        && parsed.header.variables.iter().all(|variable| {
+            let mut attributes = variable.attributes.iter();
+            has_type(variable.data_type) && attributes.all(|(_, value)| !is_wide(value))
+        });
+    if !fits {
+        return None;
+    }
+    // Opened anew, not duplicated: readers that seek share the place in a duplicated file.
+    let file = fs::File::open(format!("/proc/self/fd/{}", source.file.as_raw_fd())).ok()?;
+    let header = Header { format: Format::Offset64, ..parsed.header.clone() };
+    Some((FileSource { file, size: source.size }, Classic { header, ..parsed.clone() }))
 }
 
 /// A file without a name that has the content of `opened` in the format that [`crate::write()`] writes.

@@ -38,7 +38,7 @@ mod old_gmt;
 mod packing;
 mod save;
 pub mod topography;
-#[cfg(feature = "netcdf4")]
+#[cfg(feature = "unpack")]
 pub mod unpack;
 
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};

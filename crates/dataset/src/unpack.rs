@@ -70,6 +70,7 @@ impl Method {
             Self::Lz4 => lz4_blocks(packed, max_len),
             Self::Bitshuffle => bitshuffle(packed, parameters, max_len),
             Self::Zstd => zstd(packed, max_len),
+            Self::Rounded if packed.len() > max_len => Err(Damaged),
             Self::Rounded => Ok(packed.to_vec()),
         }
     }

@@ -491,3 +491,19 @@ fn old_gmt_grids_are_read_as_maps() {
     bytes[at + 3] = 4;
     assert!(matches!(dataset::from_bytes(&bytes, "odd.grd"), Err(Error::Corrupt { .. })));
 }
+
+#[test]
+fn damaged_old_gmt_grids_are_read_or_refused() {
+    let seed = old_gmt(true, [0.0, 360.0], [-90.0, 90.0]);
+    let mut dice = support::Dice(37);
+    let mut grids = 0;
+    for _ in 0..4000 {
+        let mut bytes = seed.clone();
+        dice.mutate(&mut bytes);
+        if let Ok(read) = dataset::from_bytes(&bytes, "mutant.grd") {
+            grids += usize::from(read.variable("lat").is_some());
+            assert!(dataset::to_bytes(&read).is_ok() || read.variables.len() != 3);
+        }
+    }
+    assert!(grids > 500, "only {grids} were grids");
+}

@@ -379,3 +379,39 @@ fn a_cut_file_is_said_to_be_cut() {
         assert!(text.contains("was cut short") && text.contains("Copy it again"), "{text}");
     }
 }
+
+/// What needs no more than another header is sent from where it was converted to, to several at once.
+#[test]
+fn a_plain_map_is_sent_under_another_header() {
+    use std::io::Read;
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.nc");
+    let values: Vec<f32> = (0..60_000_u16).map(f32::from).collect();
+    {
+        let mut file = netcdf::create(&path).unwrap();
+        file.add_dimension("y", 200).unwrap();
+        file.add_dimension("x", 300).unwrap();
+        let mut variable = file.add_variable::<f32>("topo", &["y", "x"]).unwrap();
+        variable.set_compression(1, true).unwrap();
+        variable.put_values(&values, ..).unwrap();
+        variable.put_attribute("units", "m").unwrap();
+    }
+    let send = |title: &str| {
+        let attributes = Attributes::new().with("title", title);
+        dataset::with_global_attributes(&path, &attributes).unwrap().into_reader().unwrap()
+    };
+    let (mut one, mut two) = (send("one"), send("another, longer title"));
+    let (mut first, mut second) = (vec![0; 10_000], Vec::new());
+    one.read_exact(&mut first).unwrap();
+    two.read_to_end(&mut second).unwrap();
+    one.read_to_end(&mut first).unwrap();
+    for (bytes, title) in [(first, "one"), (second, "another, longer title")] {
+        assert!(bytes.starts_with(b"CDF\x02"));
+        let read = dataset::from_bytes(&bytes, "sent.nc").unwrap();
+        assert_eq!(read.attributes.text("title"), Some(title));
+        let topo = read.variable("topo").unwrap();
+        let right = ArrayD::from_shape_vec(vec![200, 300], values.clone()).unwrap();
+        assert_eq!((&topo.values, topo.attributes.text("units")), (&Values::F32(right), Some("m")));
+    }
+}

@@ -12,7 +12,7 @@ use crate::{AttributeValue, Attributes, DataType, Dataset, Error, Format, Header
 const CHUNK: usize = 1 << 16;
 
 /// CDF-1 and CDF-2 keep the size of a variable in 32 bits.
-const CDF2_VARIABLE_LIMIT: u64 = u32::MAX as u64 - 3;
+pub(crate) const CDF2_VARIABLE_LIMIT: u64 = u32::MAX as u64 - 3;
 
 /// What a header is written from.
 pub(crate) struct HeaderParts<'a> {

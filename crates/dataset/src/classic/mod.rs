@@ -12,7 +12,7 @@ mod parse;
 mod widen;
 
 pub(crate) use decode::{FileSource, Source, read_all, read_slab};
-pub(crate) use encode::{HeaderParts, VariableParts, encode_header, write_dataset};
+pub(crate) use encode::{CDF2_VARIABLE_LIMIT, HeaderParts, VariableParts, encode_header, write_dataset};
 #[cfg(feature = "netcdf4")]
 pub(crate) use encode::{laid_out, record_dimension, write_values};
 pub(crate) use parse::{Classic, DataCheck, Placement, is_classic, parse};
