@@ -24,6 +24,14 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset, Error> {
     File::open(path)?.read_all()
 }
 
+/// Reads a whole file of any format; `name` stands for the file in errors, as in [`File::open_as`].
+///
+/// # Errors
+/// As [`read`].
+pub fn read_as(path: impl AsRef<Path>, name: &str) -> Result<Dataset, Error> {
+    File::open_as(path, name)?.read_all()
+}
+
 /// Reads a classic file from memory; `name` stands for the file in errors.
 ///
 /// # Errors
@@ -155,6 +163,38 @@ impl File {
         Ok(dataset)
     }
 
+    /// As [`File::open`], but `name` stands for the file in every error of it, now and later: what its user calls a
+    /// stored or staged file, whose path is of no use to them.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    pub fn open_as(path: impl AsRef<Path>, name: &str) -> Result<Self, Error> {
+        Ok(Self::open(path).map_err(|error| error.renamed(name))?.named(name))
+    }
+
+    /// The same file, with `name` standing for it in later errors.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// Reads the values of every numeric variable, slab by slab, and keeps none: a file that passes can be used.
+    ///
+    /// # Errors
+    /// As [`File::read`], naming the variable where that is known.
+    pub fn verify(&self) -> Result<(), Error> {
+        if matches!(self.content, Content::Classic { .. }) {
+            // Its header was checked against the size of the file, and any bytes are numbers.
+            return Ok(());
+        }
+        for variable in self.header().variables.iter().filter(|v| v.data_type.is_numeric()) {
+            for (start, count) in slabs(&variable.shape, SLAB_VALUES) {
+                self.read_slab(&variable.name, &start, &count)?;
+            }
+        }
+        Ok(())
+    }
+
     fn variable_header(&self, variable: &str) -> Result<&VariableHeader, Error> {
         self.header().variable(variable).ok_or_else(|| self.no_variable(variable))
     }
@@ -167,6 +207,39 @@ impl File {
             available: names.join(", "),
         }
     }
+}
+
+/// Values of a slab of [`File::verify`] at most (8 MiB of doubles).
+const SLAB_VALUES: usize = 1 << 20;
+
+/// Cuts a shape into slabs of at most `limit` values (`limit` > 0), in the order of the file: start and count of each.
+fn slabs(shape: &[usize], limit: usize) -> impl Iterator<Item = (Vec<usize>, Vec<usize>)> {
+    let mut count = vec![1; shape.len()];
+    let mut values: usize = 1;
+    for (axis, &len) in shape.iter().enumerate().rev() {
+        count[axis] = len.min(limit / values).max(1);
+        values *= count[axis];
+        if count[axis] < len {
+            break;
+        }
+    }
+    let mut next = (!shape.contains(&0)).then(|| vec![0; shape.len()]);
+    let shape = shape.to_vec();
+    std::iter::from_fn(move || {
+        let start = next.take()?;
+        let size = start.iter().zip(&count).zip(&shape).map(|((&at, &step), &len)| step.min(len - at));
+        let size: Vec<usize> = size.collect();
+        let mut following = start.clone();
+        for axis in (0..shape.len()).rev() {
+            following[axis] += count[axis];
+            if following[axis] < shape[axis] {
+                next = Some(following);
+                break;
+            }
+            following[axis] = 0;
+        }
+        Some((start, size))
+    })
 }
 
 /// A stored file under other global attributes: `header`, then the bytes `data` of `file`.
@@ -356,4 +429,27 @@ fn check_hdf5_length(source: &FileSource, start: u64, name: &str) -> Result<(), 
         return Ok(());
     }
     Err(Error::Truncated { file: name.to_owned(), what: "the file".to_owned(), needed, size })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every value is in exactly one slab, and no slab has more values than it may.
+    #[test]
+    fn slabs_cover_a_shape_once() {
+        for shape in [&[][..], &[0], &[7], &[3, 0, 2], &[1, 4, 5], &[2, 3, 4, 5], &[100]] {
+            for limit in [1, 2, 3, 7, 12, 20, 1000] {
+                let mut seen = ndarray::ArrayD::<u8>::zeros(ndarray::IxDyn(shape));
+                for (start, count) in slabs(shape, limit) {
+                    assert!(count.iter().product::<usize>() <= limit, "{shape:?} {limit}: {count:?}");
+                    for at in ndarray::indices(&count[..]) {
+                        let at: Vec<usize> = start.iter().zip(at.slice()).map(|(a, b)| a + b).collect();
+                        seen[&at[..]] += 1;
+                    }
+                }
+                assert!(seen.iter().all(|&times| times == 1), "{shape:?} {limit}");
+            }
+        }
+    }
 }

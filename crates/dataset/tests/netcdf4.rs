@@ -129,6 +129,27 @@ fn attributes_of_netcdf4_are_replaced_in_a_classic_copy() {
     assert_eq!(read.variable("i32").unwrap().values, Values::I32(arr2(&[[0, 1, 2], [3, 4, 5]]).into_dyn()));
 }
 
+/// The header of the second file is whole, its values are not.
+#[test]
+fn a_file_whose_values_cannot_be_read_is_told_apart_under_its_users_name() {
+    with_reader();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("four.nc");
+    create(&path);
+    dataset::File::open_as(&path, "planet.nc").unwrap().verify().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    // As the output of zlib at level 5 begins (RFC 1950), once in this file.
+    let packed: Vec<usize> = (2..bytes.len()).filter(|&at| bytes[at - 2..at] == [0x78, 0x5E]).collect();
+    let mut broken = bytes.clone();
+    for at in packed {
+        broken[at..at + 4].fill(0xFF);
+    }
+    std::fs::write(&path, broken).unwrap();
+    let error = dataset::File::open_as(&path, "planet.nc").unwrap().verify().unwrap_err().to_string();
+    assert!(error.contains("planet.nc") && !error.contains("four.nc"), "{error}");
+    assert!(error.contains("'deflated'"), "{error}");
+}
+
 /// An independent reader agrees with our writer.
 #[test]
 fn the_c_library_reads_what_we_write() {

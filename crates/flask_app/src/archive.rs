@@ -22,8 +22,8 @@ const LOOKED_AT: usize = 4;
 /// # Errors
 /// A 422 for an archive without maps (of an earlier release), and for what is no archive.
 pub(crate) fn maps(store: &Store, file: &DataFile, revision: &Revision) -> Result<Dataset, Error> {
-    let name = || format!("{} (revision {})", revision.file_type.title(), revision.revision);
-    let refused = |why: &str| Error::new(Code::InvalidInput, format!("{} {why}.", name()));
+    let refused =
+        |why: &str| Error::new(Code::InvalidInput, format!("{} {why}.", revision.called(&file.filename)));
     let found =
         member(store.path(revision)).map_err(|error| refused(&format!("cannot be unpacked: {error}")))?;
     let bytes = found.ok_or_else(|| refused("hold no maps: compute them again to see some"))?;

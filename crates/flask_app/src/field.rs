@@ -40,7 +40,7 @@ use workflow::FileType;
 
 use crate::api::Problem;
 use crate::archive;
-use crate::pages::unreadable;
+use crate::pages::{open as open_stored, unreadable};
 use crate::routes::get;
 
 /// Files that are read at the same time: each may take some ten megabytes while it is.
@@ -229,8 +229,7 @@ impl Revisions {
             if revision.file_type == FileType::Weights {
                 return archive::maps(store, file, revision).map(Opened::from);
             }
-            let opened = dataset::File::open(store.path(revision));
-            opened.map(Opened::File).map_err(|error| unreadable(file, revision, error))
+            open_stored(store, file, revision).map(Opened::File)
         };
         let hints = Hints { longitude: file.longitude.clone(), latitude: file.latitude.clone() };
         let shown = open(&self.shown)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dataset::{AttributeValue, Attributes};
+use dataset::{AttributeValue, Attributes, Format};
 use store::{DataFile, Revision};
 use workflow::FileType;
 
@@ -48,22 +48,55 @@ pub(crate) fn attributes(
     added
 }
 
+/// What is told beside the files of an archive, for those that have no room for it themselves.
+pub(crate) fn text(
+    file: &DataFile,
+    revisions: &[Revision],
+    members: &[(String, &Revision)],
+    user: &str,
+    now: time::OffsetDateTime,
+) -> String {
+    let mut text = String::from("Where these files come from\n");
+    for (name, revision) in members {
+        text += &format!("\n{name}\n  {}", revision.called(&file.filename));
+        text += &format!(", made {} UTC", revision.created);
+        text += if revision.is_uploaded() { ", byte for byte as it was uploaded\n" } else { "\n" };
+        if let Some(sha256) = &revision.sha256 {
+            text += &format!("  SHA-256 of the stored file: {sha256}\n");
+        }
+        for (name, value) in attributes(file, revisions, revision.file_type, user, now) {
+            text += &format!("  {name} = {}\n", value.replace('\n', "\n    "));
+        }
+    }
+    text
+}
+
 /// What an editor recorded about a revision; empty when nothing.
 pub(crate) fn change(revision: &Revision) -> &str {
     revision.info.get("changes").and_then(|value| value.as_str()).unwrap_or_default()
 }
 
 /// A stored NetCDF file with `added` among its global attributes; an attribute that exists gets the new text on a line
-/// of its own, unless it says so already. The stored file is not touched.
+/// of its own, unless it says so already. The stored file is not touched, and no values are decoded.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read, or is of a format whose attributes do not stand in front of its values.
 pub(crate) fn copy(
     path: &Path,
     added: &[(String, String)],
 ) -> Result<dataset::AttributedCopy, dataset::Error> {
-    let header_attributes = dataset::File::open(path)?.header().attributes.clone();
-    dataset::with_global_attributes(path, &merged(header_attributes, added))
+    let (format, attributes) = {
+        let opened = dataset::File::open(path)?;
+        (opened.header().format, opened.header().attributes.clone())
+    };
+    if !matches!(format, Format::Classic | Format::Offset64 | Format::Data64) {
+        return Err(dataset::Error::Unsupported {
+            file: path.display().to_string(),
+            what: format!("it is {}, whose attributes do not stand in front of the values", format.name()),
+            remedy: "It is sent as it is stored".to_owned(),
+        });
+    }
+    dataset::with_global_attributes(path, &merged(attributes, added))
 }
 
 fn merged(mut attributes: Attributes, added: &[(String, String)]) -> Attributes {

@@ -197,7 +197,7 @@ fn load(job: &Job<'_>, data_file: &DataFile, origin: Origin) -> Result<Coordinat
             let dataset = grid.to_dataset();
             let staged = job.stage(FileType::Coords)?;
             dataset::write(&dataset, staged.path())
-                .map_err(|error| StepError::not_written(FileType::Coords.title(), &error))?;
+                .map_err(|error| StepError::not_saved(FileType::Coords.title(), error))?;
             Ok(Coordinates {
                 dataset,
                 name: "the built-in ocean grid".into(),

@@ -110,12 +110,12 @@ fn hints(data_file: &DataFile) -> Hints {
 }
 
 fn opened(store: &Store, data_file: &DataFile, revision: &Revision) -> Result<File, Error> {
-    File::open(store.path(revision)).map_err(|error| unreadable(data_file, revision, error))
+    File::open_as(store.path(revision), &revision.called(&data_file.filename)).map_err(Error::from)
 }
 
-fn unreadable(data_file: &DataFile, revision: &Revision, error: impl std::fmt::Display) -> Error {
-    let (name, title) = (&data_file.filename, revision.file_type.title());
-    Error::Invalid(format!("{title} of {name} (revision {}) cannot be read: {error}.", revision.revision))
+/// What is wrong with the content of a revision.
+fn unusable(data_file: &DataFile, revision: &Revision, error: impl std::fmt::Display) -> Error {
+    Error::invalid(format!("{}: {error}", revision.called(&data_file.filename)))
 }
 
 impl Base {
@@ -313,9 +313,9 @@ impl Base {
                 revision.file_type.title()
             )));
         }
-        let masks = file.read_all().map_err(|error| unreadable(&self.data_file, revision, error))?;
+        let masks = file.read_all()?;
         let basins =
-            subbasins::from_dataset(&masks).map_err(|error| unreadable(&self.data_file, revision, error))?;
+            subbasins::from_dataset(&masks).map_err(|error| unusable(&self.data_file, revision, error))?;
         if basins.dim() != self.map.dim() {
             let ((rows, columns), (own_rows, own_columns)) = (basins.dim(), self.map.dim());
             return Err(Error::Invalid(format!(
@@ -335,7 +335,7 @@ impl Base {
 
     /// Reads the whole edited file.
     pub(crate) fn dataset(&self) -> Result<dataset::Dataset, Error> {
-        self.file.read_all().map_err(|error| unreadable(&self.data_file, self.edited(), error))
+        Ok(self.file.read_all()?)
     }
 }
 
@@ -385,15 +385,13 @@ fn division(
     revisions: &[Revision],
 ) -> Result<(Array2<f64>, Vec<Finding>), Error> {
     let bathy = revisions.first().ok_or_else(|| Error::internal("a draft without a revision"))?;
-    let wrong = |error: subbasins::Error| unreadable(data_file, bathy, error);
-    let depths = bathymetry.read_all().map_err(|error| unreadable(data_file, bathy, error))?;
+    let wrong = |error: subbasins::Error| unusable(data_file, bathy, error);
+    let depths = bathymetry.read_all()?;
     let mut findings = Vec::new();
     let mut saved = None;
     if let Some(revision) = revisions.get(1) {
-        let masks = opened(store, data_file, revision)?.read_all();
-        let masks = masks.map_err(|error| unreadable(data_file, revision, error))?;
-        saved =
-            Some(subbasins::from_dataset(&masks).map_err(|error| unreadable(data_file, revision, error))?);
+        let masks = opened(store, data_file, revision)?.read_all()?;
+        saved = Some(subbasins::from_dataset(&masks).map_err(|error| unusable(data_file, revision, error))?);
     }
     let release = Release::default();
     let made = match subbasins::run(&depths, &subbasins::Parameters { release, saved }, &Silent) {

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use boundary::Release;
 use boundary::edit::consequences;
-use dataset::File;
 use field::Container;
 use field::corners::corners;
 use field::encode::{Fidelity, encode};
@@ -231,7 +230,9 @@ fn ocean(store: &Store, data_file: &DataFile, custom: bool) -> Result<Points, St
         .filter(|r| matches!(r.file_type, FileType::Coords | FileType::Paleorca) && r.run.is_none())
         .max_by_key(|revision| revision.revision);
     let uploaded = uploaded.ok_or("there is no ocean grid of your own: upload one on the routing page")?;
-    let read = File::open(store.path(&uploaded)).and_then(|file| file.read_all());
-    let dataset = read.map_err(|error| format!("the ocean grid cannot be read: {error}"))?;
-    OceanGrid::from_dataset(&dataset).map(|read| read.grid.t().clone()).map_err(|error| error.to_string())
+    let name = uploaded.called(&data_file.filename);
+    let dataset = dataset::read_as(store.path(&uploaded), &name).map_err(Error::from);
+    let dataset = dataset.map_err(|error| error.to_string())?;
+    let read = OceanGrid::from_dataset(&dataset).map_err(|error| format!("{name}: {error}"))?;
+    Ok(read.grid.t().clone())
 }

@@ -88,6 +88,28 @@ impl From<Meaningless> for Error {
 
 impl From<MapError> for Error {
     fn from(error: MapError) -> Self {
-        Self::Invalid(sentence(&error.to_string()))
+        match error {
+            MapError::File(error) => error.into(),
+            other => Self::invalid(other),
+        }
+    }
+}
+
+/// Files are opened under the name that their owner knows, so that the error says it.
+impl From<dataset::Error> for Error {
+    fn from(error: dataset::Error) -> Self {
+        let cause = store::chain(&error);
+        if store::is_disk_full(&error) {
+            return Self::invalid(store::DISK_FULL);
+        }
+        match &error {
+            dataset::Error::Io { file, .. } => {
+                tracing::error!(cause, "a stored file cannot be read");
+                Self::Invalid(format!(
+                    "{file} cannot be read on the server. The operator has to restore it from a backup."
+                ))
+            }
+            other => Self::invalid(other),
+        }
     }
 }

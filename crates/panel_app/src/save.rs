@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::base::{BASINS, stored_finding};
 use crate::editor::Editor;
-use crate::error::{Error, sentence};
+use crate::error::Error;
 use crate::plane::Plane;
 use crate::work::{Changed, Work};
 
@@ -39,8 +39,16 @@ impl Work {
         let (dataset, mut findings) = self.result()?;
         findings.extend(self.remaining()?);
         let staged = self.store.stage(self.base.file_type.extension())?;
-        dataset::write(&dataset, staged.path())
-            .map_err(|error| Error::Invalid(sentence(&format!("The result cannot be stored: {error}"))))?;
+        dataset::write(&dataset, staged.path()).map_err(|error| {
+            if store::is_disk_full(&error) {
+                return Error::invalid(store::DISK_FULL);
+            }
+            if matches!(error, dataset::Error::Io { .. }) {
+                return Error::internal(store::chain(&error));
+            }
+            let edited = self.base.edited().called(&self.base.data_file.filename);
+            Error::invalid(error.renamed(&format!("The edited {edited}")))
+        })?;
         let mut info = Object::new();
         let description: String = description.trim().chars().take(MOST_DESCRIPTION).collect();
         // The sub-basins never had a description in the original; what is said is kept all the same.

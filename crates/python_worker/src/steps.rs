@@ -179,8 +179,7 @@ fn one(job: &Job<'_>, from: &Input, file_type: FileType, made: boundary::Output)
 
 fn stage(job: &Job<'_>, file_type: FileType, dataset: &Dataset) -> Result<Output, StepError> {
     let staged = job.stage(file_type)?;
-    dataset::write(dataset, staged.path())
-        .map_err(|error| StepError::not_written(file_type.title(), &error))?;
+    dataset::write(dataset, staged.path()).map_err(|error| StepError::not_saved(file_type.title(), error))?;
     Ok(Output { file_type, staged, info: Map::new() })
 }
 

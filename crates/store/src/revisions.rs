@@ -44,6 +44,25 @@ pub struct Revision {
     pub parents: Vec<RevisionId>,
 }
 
+impl Revision {
+    /// How to speak of it to its owner: `Topography of 'late_cretaceous.nc' (revision 3)`. Where its file lies is the
+    /// server's business.
+    pub fn called(&self, filename: &str) -> String {
+        format!("{} of '{filename}' (revision {})", self.file_type.title(), self.revision)
+    }
+
+    /// True for a file that came from the user and is stored as it came: the topography of the upload, and ocean grids.
+    pub fn is_uploaded(&self) -> bool {
+        let made = self.step.is_some() || self.run.is_some() || !self.parents.is_empty();
+        !made
+            && match self.file_type {
+                FileType::Raw => self.revision == 0,
+                FileType::Coords | FileType::Paleorca | FileType::WeightCoords => true,
+                _ => false,
+            }
+    }
+}
+
 impl Store {
     /// All revisions of a data file, by number. One query. Types that this release does not know are left out.
     ///

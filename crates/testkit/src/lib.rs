@@ -1,4 +1,4 @@
-//! What tests of several crates need: the tables of the original's database, and private servers, on free ports and in
+//! What tests of several crates need: the tables of the original's database, [`real_files`], and private servers, on free ports and in
 //! directories of their own, gone when the test process is gone, however it ends.
 //!
 //! A server that is not installed is no failure of a test but must not pass unseen either: [`rabbitmq`] and
@@ -6,6 +6,7 @@
 
 mod postgres;
 mod rabbitmq;
+pub mod real_files;
 
 use std::io::{self, Write as _};
 use std::net::TcpListener;

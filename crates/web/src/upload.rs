@@ -1,6 +1,10 @@
 //! Multipart forms: files stream to disk, the session's token comes first.
 
 use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::http::header::{
+    CONTENT_DISPOSITION, CONTENT_TYPE, Charset, ContentDisposition, ExtendedValue, HeaderMap, HeaderValue,
+};
+use actix_web::web::{Bytes, Payload};
 use actix_web::{FromRequest as _, HttpRequest};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use store::Staged;
@@ -16,10 +20,16 @@ const TEXT_LIMIT_BYTES: usize = 1 << 20;
 /// What a text field takes beside its name and its text, so that empty ones are not for nothing.
 const FIELD_BYTES: usize = 64;
 
+/// Letters of the name of a file that are kept.
+const MAX_NAME: usize = 120;
+
+/// The name of a file that was sent without one.
+const UNNAMED: &str = "upload.nc";
+
 /// A file that was sent and is on disk, under a name of ours.
 #[derive(Debug)]
 pub struct Upload {
-    /// What the visitor called it; never used as a path.
+    /// What the visitor called it, without control characters and shortened; for messages, never used as a path.
     pub name: String,
     /// Where it is; removed when dropped, unless it becomes a revision.
     pub staged: Staged,
@@ -41,7 +51,7 @@ pub struct Multi {
 pub async fn read(
     request: &HttpRequest,
     login: &Login,
-    mut form: Multipart,
+    payload: Payload,
     extension: &str,
 ) -> Result<Multi, Error> {
     let site = Site::of(request)?;
@@ -51,24 +61,30 @@ pub async fn read(
         None => true,
         Some(visitor) => header.is_some_and(|sent| visitor.check_token(Some(sent)).is_ok()),
     };
+    let mut form = parts(request.headers(), payload);
     let mut values = Vec::new();
     let mut text_bytes = 0;
     let mut file = None;
     while let Some(mut field) = form.next().await.transpose().map_err(broken)? {
-        let name = field.name().unwrap_or_default().to_owned();
+        let described = described(field.headers())?;
+        let name = described.get_name().unwrap_or_default().to_owned();
         if name == "file" {
             if !trusted && let Some(visitor) = &login.visitor {
                 visitor.check_token(None)?;
             }
-            let called =
-                field.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
-            if called.is_empty() || file.is_some() {
-                while field.try_next().await.map_err(broken)?.is_some() {}
-            } else {
-                let staged = site.store.stage(extension)?;
-                write(field, &staged, site.settings.upload_limit_bytes).await?;
-                file = Some(Upload { name: called, staged });
+            let called = file_name(&described);
+            let first = next_bytes(&mut field).await?;
+            // The field of a form in which no file was chosen has neither a name nor content.
+            if called.is_empty() && first.is_none() {
+                continue;
             }
+            if file.is_some() {
+                return Err(Error::field("file", "More than one file was sent: send one."));
+            }
+            let staged = site.store.stage(extension)?;
+            write(first, field, &staged, site.settings.upload_limit_bytes).await?;
+            let name = if called.is_empty() { UNNAMED.to_owned() } else { called };
+            file = Some(Upload { name, staged });
             continue;
         }
         let mut value = Vec::new();
@@ -100,15 +116,79 @@ pub async fn read(
 pub async fn read_either(
     request: &HttpRequest,
     login: &Login,
-    payload: actix_web::web::Payload,
+    payload: Payload,
     extension: &str,
 ) -> Result<Multi, Error> {
-    let kind = request.headers().get(actix_web::http::header::CONTENT_TYPE);
-    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data")) {
-        return read(request, login, Multipart::new(request.headers(), payload), extension).await;
+    let kind = request.headers().get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes())) {
+        return read(request, login, payload, extension).await;
     }
     let submitted = Submitted::from_request(request, &mut payload.into_inner()).await?;
     Ok(Multi { fields: submitted.fields, file: None })
+}
+
+const FORM: &str = "multipart/form-data";
+
+/// The parts of a form. The library demands of `multipart/form-data` that every description of a part is UTF-8; of
+/// `multipart/mixed`, which is the same on the wire, it leaves the descriptions to [`described`].
+fn parts(headers: &HeaderMap, payload: Payload) -> Multipart {
+    let sent = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let parameters = sent.split_at_checked(FORM.len()).filter(|(kind, _)| kind.eq_ignore_ascii_case(FORM));
+    let mixed =
+        parameters.and_then(|(_, rest)| HeaderValue::from_str(&format!("multipart/mixed{rest}")).ok());
+    // Without a type, which anything else leads to, the library refuses the request.
+    let mut headers = HeaderMap::new();
+    if let Some(mixed) = mixed {
+        headers.insert(CONTENT_TYPE, mixed);
+    }
+    Multipart::new(&headers, payload)
+}
+
+/// What a part says of itself. Names are UTF-8 in the forms of browsers (RFC 7578, 5.1.3); bytes that are none are read
+/// as Latin-1, in which every byte is a letter.
+fn described(headers: &HeaderMap) -> Result<ContentDisposition, Error> {
+    let readable = headers.get(CONTENT_DISPOSITION).and_then(|sent| {
+        let text = String::from_utf8(sent.as_bytes().to_vec()).unwrap_or_else(|_| latin1(sent.as_bytes()));
+        let description =
+            ContentDisposition::from_raw(&HeaderValue::from_bytes(text.as_bytes()).ok()?).ok()?;
+        (description.is_form_data() && description.get_name().is_some()).then_some(description)
+    });
+    readable.ok_or_else(|| Error::new(Code::BadRequest, UNREADABLE))
+}
+
+const UNREADABLE: &str =
+    "The name of a field or of the file cannot be read. Rename the file to plain letters and send it again.";
+
+/// What the visitor calls the file: `filename*` (RFC 5987) where it can be read, else `filename`; empty without both.
+fn file_name(described: &ContentDisposition) -> String {
+    let extended = described.get_filename_ext().and_then(decoded);
+    let name = extended.or_else(|| described.get_filename().map(str::to_owned)).unwrap_or_default();
+    let name: String = name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME).collect();
+    name.trim().to_owned()
+}
+
+fn decoded(name: &ExtendedValue) -> Option<String> {
+    match &name.charset {
+        Charset::Iso_8859_1 => Some(latin1(&name.value)),
+        Charset::Ext(charset) if charset.eq_ignore_ascii_case("utf-8") => {
+            String::from_utf8(name.value.clone()).ok()
+        }
+        _ => None,
+    }
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// The next piece of a part that is not empty.
+async fn next_bytes(field: &mut Field) -> Result<Option<Bytes>, Error> {
+    while let Some(chunk) = field.try_next().await.map_err(broken)? {
+        if !chunk.is_empty() {
+            return Ok(Some(chunk));
+        }
+    }
+    Ok(None)
 }
 
 /// The bytes of all text fields so far, unless they are too many.
@@ -119,11 +199,18 @@ fn counted(text_bytes: usize) -> Result<usize, Error> {
     Err(Error::new(Code::TooLarge, "The text fields of the form are larger than 1 MB."))
 }
 
-async fn write(mut field: Field, staged: &Staged, limit_bytes: u64) -> Result<(), Error> {
+/// Writes a part, of which `first` has been read already.
+async fn write(
+    first: Option<Bytes>,
+    mut field: Field,
+    staged: &Staged,
+    limit_bytes: u64,
+) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::writing(staged.path().display(), &error);
     let mut file = tokio::fs::File::create(staged.path()).await.map_err(failed)?;
     let mut written = 0_u64;
-    while let Some(chunk) = field.try_next().await.map_err(broken)? {
+    let mut next = first;
+    while let Some(chunk) = next {
         written += chunk.len() as u64;
         if written > limit_bytes {
             let limit = human_bytes(limit_bytes as f64);
@@ -135,11 +222,54 @@ async fn write(mut field: Field, staged: &Staged, limit_bytes: u64) -> Result<()
             ));
         }
         file.write_all(&chunk).await.map_err(failed)?;
+        next = next_bytes(&mut field).await?;
     }
     file.flush().await.map_err(failed)
 }
 
 fn broken(error: MultipartError) -> Error {
-    Error::new(Code::BadRequest, "The form did not arrive whole. Please send it again.")
-        .detail(error.to_string())
+    let message = match &error {
+        MultipartError::Parse(_) => UNREADABLE,
+        _ => "The form did not arrive whole. Please send it again.",
+    };
+    Error::new(Code::BadRequest, message).detail(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(description: &[u8]) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_bytes(description).unwrap());
+        file_name(&described(&headers).unwrap())
+    }
+
+    #[test]
+    fn names_of_files_in_any_spelling_are_read() {
+        assert_eq!(name("form-data; name=\"file\"; filename=\"éocène.nc\"".as_bytes()), "éocène.nc");
+        assert_eq!(name(b"form-data; name=\"file\"; filename=\"\xe9oc\xe8ne.nc\""), "éocène.nc");
+        assert_eq!(name(b"form-data; name=file; filename*=UTF-8''%C3%A9oc.nc"), "éoc.nc");
+        assert_eq!(name(b"form-data; name=file; filename*=iso-8859-1'fr'%E9oc.nc"), "éoc.nc");
+        // The better of two, and the other where the better cannot be read.
+        assert_eq!(
+            name(b"form-data; name=file; filename=\"eoc.nc\"; filename*=utf-8''%C3%A9oc.nc"),
+            "éoc.nc"
+        );
+        assert_eq!(name(b"form-data; name=file; filename=\"eoc.nc\"; filename*=utf-8''%FF.nc"), "eoc.nc");
+        assert_eq!(name(b"form-data; name=file; filename=\"\""), "");
+        assert_eq!(name(b"form-data; name=file"), "");
+        let long = format!("form-data; name=file; filename=\"{}\"", "x".repeat(500));
+        assert_eq!(name(long.as_bytes()).len(), MAX_NAME);
+    }
+
+    #[test]
+    fn a_part_without_a_readable_name_is_told() {
+        for description in ["attachment; filename=x.nc", "form-data", "form-data; filename=\"x.nc", ""] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_DISPOSITION, HeaderValue::from_str(description).unwrap());
+            let error = described(&headers).unwrap_err();
+            assert!(error.message.contains("Rename the file"), "{description}: {error}");
+        }
+    }
 }

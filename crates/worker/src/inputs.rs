@@ -65,25 +65,19 @@ pub fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError>
 /// # Errors
 /// Its file is missing or cannot be read.
 pub fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
-    let name = format!(
-        "{} of '{}' (revision {})",
-        revision.file_type.title(),
-        data_file.filename,
-        revision.revision
-    );
+    // In the modeller's words, not by the name that the file has in the instance folder.
+    let name = revision.called(&data_file.filename);
     let path = job.store.path(&revision);
-    if !path.exists() {
-        return Err(StepError::Failed(format!(
-            "{name} is recorded, but its stored file {} is missing: restore it from a backup, or make it again",
-            revision.filepath
-        )));
-    }
-    match dataset::read(&path) {
+    match dataset::read_as(&path, &name) {
         Ok(dataset) => Ok(Input { dataset, revision, name }),
         Err(error @ dataset::Error::Io { .. }) => {
-            Err(StepError::Failed(format!("{name} cannot be read: {error}")))
+            tracing::error!(path = %path.display(), cause = store::chain(&error), "a stored file cannot be read");
+            let what =
+                if path.exists() { "cannot be read on the server" } else { "is missing on the server" };
+            Err(StepError::Failed(format!(
+                "{name} {what}: the operator has to restore it from a backup, or make it again"
+            )))
         }
-        // In the modeller's words, not by the name that the file has in the instance folder.
-        Err(error) => Err(StepError::Failed(error.renamed(&name).to_string())),
+        Err(error) => Err(StepError::Failed(error.to_string())),
     }
 }

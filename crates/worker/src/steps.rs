@@ -65,11 +65,21 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// A result could not be written; `what` stands for it, as nobody knows it by the name of its staged file.
+    pub fn not_saved(what: &str, error: dataset::Error) -> Self {
+        if matches!(error, dataset::Error::Io { .. }) {
+            tracing::error!(cause = store::chain(&error), "a result cannot be written");
+            return Self::not_written(what, &error);
+        }
+        Self::Failed(error.renamed(&format!("the result '{what}'")).to_string())
+    }
+
     /// `what` could not be written.
     pub fn not_written(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         if store::is_disk_full(error) {
             return Self::Failed(format!("{what} cannot be written: {}", store::DISK_FULL));
         }
-        Self::Failed(format!("{what} cannot be written: {error}"))
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        Self::Failed(format!("{what} cannot be written: {cause}"))
     }
 }

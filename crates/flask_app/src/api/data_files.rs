@@ -1,13 +1,14 @@
 //! Workflows.
 
-use actix_multipart::Multipart;
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use dataset::contained::Cancel;
 use web::{Error, Fields, Login, Owned, Site, block};
 use workflow::FileType;
 
-use super::model::{self, Coordinates, DataFile, DataFileSummary, Problem, Receiver, Stored};
+use super::model::{
+    self, Coordinates, DataFile, DataFileSummary, Limits, Problem, Receiver, Stored, Uploaded,
+};
 use crate::Shared;
 use crate::pages::files;
 
@@ -50,22 +51,36 @@ pub(crate) struct UploadForm {
     extra: Option<String>,
 }
 
-/// Uploads a topography; coordinates that are certain are set at once.
+/// Uploads a topography. It is accepted when all its values can be read; coordinates that are certain are set at once. How
+/// large it may be is told by `/api/v1/limits`.
 #[utoipa::path(post, path = "/api/v1/data-files", tag = "data files",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
-    responses((status = 201, body = DataFile), (status = 413, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = Uploaded), (status = 413, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn upload(
     request: HttpRequest,
     site: Data<Site>,
     shared: Data<Shared>,
     login: Login,
-    form: Multipart,
+    form: Payload,
 ) -> Result<HttpResponse, Error> {
     let mut form = web::upload::read(&request, &login, form, FileType::Raw.extension()).await?;
     let accepted = files::accept(&site, &shared, &login, &mut form.fields, form.file).await?;
     let file = site.store.data_file(accepted.id)?.ok_or_else(|| Error::not_found("The workflow"))?;
     let address = format!("/api/v1/data-files/{}", accepted.id);
-    Ok(HttpResponse::Created().insert_header(("Location", address)).json(DataFile::from(&file)))
+    let uploaded = Uploaded { file: DataFile::from(&file), understood: accepted.understood };
+    Ok(HttpResponse::Created().insert_header(("Location", address)).json(uploaded))
+}
+
+/// What this server takes, to be known before an upload.
+#[utoipa::path(get, path = "/api/v1/limits", tag = "data files",
+    responses((status = 200, body = Limits), (status = 401, body = Problem)))]
+pub(crate) async fn limits(shared: Data<Shared>, _login: Login) -> HttpResponse {
+    let settings = &shared.settings;
+    HttpResponse::Ok().json(Limits {
+        upload_bytes: settings.web.upload_limit_bytes,
+        unpacked_bytes: dataset::contained::limits().unpacked_bytes,
+        workflows: settings.data_files_limit,
+    })
 }
 
 /// One workflow.
@@ -149,7 +164,7 @@ pub(crate) async fn ocean_grid(
     request: HttpRequest,
     site: Data<Site>,
     owned: Owned,
-    form: Multipart,
+    form: Payload,
 ) -> Result<HttpResponse, Error> {
     let form = web::upload::read(&request, &owned.login, form, FileType::Coords.extension()).await?;
     let upload = form.file.ok_or_else(|| Error::field("file", "Send the ocean grid as the field 'file'."))?;
@@ -157,7 +172,7 @@ pub(crate) async fn ocean_grid(
     let cancel = Cancel::default();
     let _gone = cancel.on_drop();
     let revision = block(move || {
-        files::open(&upload.name, &upload.staged, &cancel)?;
+        files::checked(&upload.name, &upload.staged, &cancel)?;
         Ok(store.add_revision(id, FileType::Coords, upload.staged, serde_json::Map::new())?)
     })
     .await?;

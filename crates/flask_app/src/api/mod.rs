@@ -29,7 +29,7 @@ use crate::routes::get;
         license(name = "MIT", identifier = "MIT")
     ),
     paths(
-        data_files::list, data_files::upload, data_files::show, data_files::delete, data_files::set_coordinates,
+        data_files::limits, data_files::list, data_files::upload, data_files::show, data_files::delete, data_files::set_coordinates,
         data_files::duplicate, data_files::send, data_files::ocean_grid,
         steps::list, steps::events, steps::request, steps::retry, steps::cancel, steps::sub_basins_default,
         revisions::list, revisions::info, revisions::download, revisions::download_latest, revisions::download_all,
@@ -69,6 +69,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(|config| crate::field::configure(config, "/data-files/{id}"))
         .service(aw::resource("/openapi.json").route(get().to(openapi)))
+        .service(aw::resource("/limits").route(get().to(data_files::limits)))
         .service(
             aw::resource("/data-files")
                 .route(get().to(data_files::list))

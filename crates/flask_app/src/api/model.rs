@@ -22,6 +22,26 @@ pub(crate) struct DataFile {
     pub(crate) state: Option<String>,
 }
 
+/// A workflow that was made from an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Uploaded {
+    #[serde(flatten)]
+    pub(crate) file: DataFile,
+    /// What was understood of the file, in sentences, or why its coordinates have to be chosen.
+    pub(crate) understood: Vec<String>,
+}
+
+/// What this server takes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Limits {
+    /// The largest file that may be uploaded, bytes.
+    pub(crate) upload_bytes: u64,
+    /// The most that the values of one NetCDF-4 file may take when they are unpacked, bytes.
+    pub(crate) unpacked_bytes: u64,
+    /// Workflows that one account may keep.
+    pub(crate) workflows: usize,
+}
+
 impl From<&store::DataFile> for DataFile {
     fn from(file: &store::DataFile) -> Self {
         Self {

@@ -56,7 +56,8 @@ pub(crate) async fn info(
     Ok(HttpResponse::Ok().json(header.describe()))
 }
 
-/// A stored file, with its provenance among the global attributes; weights are an archive (`application/gzip`).
+/// A stored file. What was uploaded comes back byte for byte; results have their provenance among the global attributes;
+/// weights are an archive (`application/gzip`).
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/revisions/{number}/file", tag = "files",
     params(("id" = i32, Path), ("number" = i32, Path)),
     responses((status = 200, content_type = "application/x-netcdf"), (status = 404, body = Problem)))]
@@ -82,7 +83,7 @@ pub(crate) async fn download_latest(
     downloads::one_file(&site.store, owned, revision).await
 }
 
-/// The latest file of each type, in one ZIP archive.
+/// The latest file of each type, and a text that says where each comes from, in one ZIP archive.
 #[utoipa::path(get, path = "/api/v1/data-files/{id}/archive", tag = "files", params(("id" = i32, Path)),
     responses((status = 200, content_type = "application/zip"), (status = 404, body = Problem)))]
 pub(crate) async fn download_all(site: Data<Site>, owned: Owned) -> Result<HttpResponse, Error> {

@@ -1,4 +1,8 @@
-//! Downloads: one file, or all of them. Stored files are never touched: what is added is added to what is sent.
+//! Downloads: one file, or all of them. Stored files are never touched, and no values are decoded.
+//!
+//! What the user sent comes back byte for byte. A result gets its provenance among its global attributes, as a stream in front
+//! of the stored values; a file that cannot take attributes is sent as it is stored. The archive of all files has a text
+//! with the provenance of each beside them.
 
 use std::fs::File;
 
@@ -12,7 +16,7 @@ use web::{Error, Owned, Site, block};
 use workflow::FileType;
 
 use super::assets::{Number, wanted};
-use super::{file_type, unreadable};
+use super::{file_type, missing};
 use crate::stream::{self, Part};
 use crate::{provenance, zip};
 
@@ -57,6 +61,7 @@ pub(crate) async fn all(site: Data<Site>, owned: Owned) -> Result<HttpResponse, 
 }
 
 fn archive(store: &Store, owned: &Owned) -> Result<(Vec<Part>, u64), Error> {
+    let now = OffsetDateTime::now_utc();
     let revisions = store.revisions(owned.file.id)?;
     let mut seen: Vec<&Revision> = Vec::new();
     for revision in &revisions {
@@ -65,21 +70,27 @@ fn archive(store: &Store, owned: &Owned) -> Result<(Vec<Part>, u64), Error> {
             None => seen.push(revision),
         }
     }
+    let mut files = Vec::new();
+    let mut told = Vec::new();
+    for revision in seen {
+        let name = member_name(&owned.file.filename, revision.file_type);
+        let content = parts(store, owned, &revisions, revision)?;
+        told.push((name.clone(), revision));
+        files.push((name, content));
+    }
+    let text = provenance::text(&owned.file, &revisions, &told, &owned.login.user.name, now);
+    let beside = format!("{}_provenance.txt", stem(&owned.file.filename));
+    files.push((beside, vec![Part::Memory(text.into_bytes())]));
     let mut members = Vec::new();
     let mut sent = Vec::new();
-    for revision in seen {
-        let content = parts(store, owned, &revisions, revision)?;
+    for (name, content) in files {
         let mut hasher = crc32fast::Hasher::new();
         for part in &content {
-            part.checksum(&mut hasher).map_err(|error| {
-                Error::internal(format!("reading {}: {error}", store.path(revision).display()))
-            })?;
+            part.checksum(&mut hasher)
+                .map_err(|error| Error::internal(format!("reading {name}: {error}")))?;
         }
-        let member = zip::Member {
-            name: member_name(&owned.file.filename, revision.file_type),
-            bytes: content.iter().map(Part::len).sum(),
-            crc32: hasher.finalize(),
-        };
+        let bytes = content.iter().map(Part::len).sum();
+        let member = zip::Member { name, bytes, crc32: hasher.finalize() };
         sent.push(Part::Memory(zip::local_header(&member)));
         sent.extend(content);
         members.push(member);
@@ -89,7 +100,7 @@ fn archive(store: &Store, owned: &Owned) -> Result<(Vec<Part>, u64), Error> {
     Ok((sent, bytes))
 }
 
-/// A stored file as it is sent: NetCDF with its provenance, an archive as it is.
+/// A stored file as it is sent.
 fn parts(
     store: &Store,
     owned: &Owned,
@@ -97,18 +108,35 @@ fn parts(
     revision: &Revision,
 ) -> Result<Vec<Part>, Error> {
     let path = store.path(revision);
-    if !revision.file_type.is_netcdf() {
-        let failed = |error| Error::internal(format!("opening {}: {error}", path.display()));
-        let file = File::open(&path).map_err(failed)?;
-        let len = file.metadata().map_err(failed)?.len();
-        return Ok(vec![Part::File { file, start: 0, len }]);
+    let as_stored = || -> Result<Vec<Part>, Error> {
+        let gone = |error| missing(&owned.file, revision, &path, &error);
+        let file = File::open(&path).map_err(gone)?;
+        let metadata = file.metadata().map_err(gone)?;
+        if !metadata.is_file() {
+            return Err(gone(std::io::ErrorKind::InvalidInput.into()));
+        }
+        Ok(vec![Part::File { file, start: 0, len: metadata.len() }])
+    };
+    if revision.is_uploaded() || !revision.file_type.is_netcdf() {
+        return as_stored();
     }
     let user = &owned.login.user.name;
     let added =
         provenance::attributes(&owned.file, revisions, revision.file_type, user, OffsetDateTime::now_utc());
-    let copy = provenance::copy(&path, &added).map_err(|error| unreadable(&owned.file, revision, error))?;
-    let len = copy.data.end - copy.data.start;
-    Ok(vec![Part::Memory(copy.header), Part::File { file: copy.file, start: copy.data.start, len }])
+    match provenance::copy(&path, &added) {
+        Ok(copy) => {
+            let len = copy.data.end - copy.data.start;
+            Ok(vec![Part::Memory(copy.header), Part::File { file: copy.file, start: copy.data.start, len }])
+        }
+        Err(error) => {
+            tracing::info!(
+                revision = revision.revision,
+                cause = store::chain(&error),
+                "sent without attributes"
+            );
+            as_stored()
+        }
+    }
 }
 
 fn attachment(name: &str, content_type: &str) -> actix_web::HttpResponseBuilder {

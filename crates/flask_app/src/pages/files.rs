@@ -1,7 +1,6 @@
 //! Data files: the list, upload, coordinates, copies, the end.
 
-use actix_multipart::Multipart;
-use actix_web::web::{Data, Query};
+use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use dataset::cf::{Guess, check_coordinates, guess};
 use dataset::contained::Cancel;
@@ -55,7 +54,9 @@ pub(crate) async fn upload_form(
 }
 
 fn upload_page(site: &Site) -> Page {
-    Page::new("upload.html").with("limit", &site.settings.upload_limit_bytes)
+    Page::new("upload.html")
+        .with("limit", &site.settings.upload_limit_bytes)
+        .with("unpacked", &dataset::contained::limits().unpacked_bytes)
 }
 
 /// `POST /upload`
@@ -64,7 +65,7 @@ pub(crate) async fn upload(
     site: Data<Site>,
     shared: Data<Shared>,
     login: Login,
-    form: Multipart,
+    form: Payload,
 ) -> Result<HttpResponse, Error> {
     let mut form = web::upload::read(&request, &login, form, FileType::Raw.extension()).await?;
     match accept(&site, &shared, &login, &mut form.fields, form.file).await {
@@ -72,12 +73,16 @@ pub(crate) async fn upload(
             let (text, next) = match accepted.coordinates {
                 Some((lon, lat)) => (
                     format!(
-                        "Uploaded. The coordinates were recognised: longitude '{lon}', latitude '{lat}'."
+                        "Uploaded. The coordinates were recognised: longitude '{lon}', latitude '{lat}'. {}",
+                        accepted.understood.join(" ")
                     ),
                     format!("/{}/steps", accepted.id),
                 ),
                 None => (
-                    "Uploaded. Please say which variables are the coordinates.".to_owned(),
+                    format!(
+                        "Uploaded. Please say which variables are the coordinates. {}",
+                        accepted.understood.join(" ")
+                    ),
                     format!("/{}/set_coords", accepted.id),
                 ),
             };
@@ -98,6 +103,8 @@ pub(crate) struct Accepted {
     pub(crate) id: DataFileId,
     /// Longitude and latitude, when there is no doubt about them.
     pub(crate) coordinates: Option<(String, String)>,
+    /// What was understood, in sentences.
+    pub(crate) understood: Vec<String>,
 }
 
 /// Makes a data file from an uploaded topography: looked at first, with coordinates where they are certain.
@@ -128,18 +135,13 @@ pub(crate) async fn accept(
                 format!("You have {limit} workflows, the most that this server keeps. Delete one first.");
             return Err(Error::field("file", message));
         }
-        let header = open(&name, &staged, &cancel)?;
-        if header
-            .variables
-            .iter()
-            .all(|variable| variable.is_coordinate() || !variable.data_type.is_numeric())
-        {
-            return Err(Error::field(
-                "file",
-                format!("{name} holds no numeric variable: is it the right file?"),
-            ));
-        }
-        let guess = guess(&header);
+        let checked = checked(&name, &staged, &cancel)?;
+        holds_a_map(&name, checked.header())?;
+        let guess = guess(checked.header());
+        let understood = match &guess {
+            Guess::Certain { lon, lat } => super::understood::sentences(&checked, lon, lat),
+            Guess::Ambiguous { .. } => super::understood::doubts(checked.header()),
+        };
         let id = store.create_data_file(owner, &name, info, staged)?;
         let coordinates = match guess {
             Guess::Certain { lon, lat } => {
@@ -148,24 +150,52 @@ pub(crate) async fn accept(
             }
             Guess::Ambiguous { .. } => None,
         };
-        Ok(Accepted { id, coordinates })
+        Ok(Accepted { id, coordinates, understood })
     })
     .await
 }
 
-/// The header of an uploaded file, under the user's name for it. `cancel` ends reading it, when the client has gone.
+/// An uploaded file whose values can be read, all of them: what is accepted can be used. `cancel` ends the reading, when
+/// the client has gone.
 ///
 /// # Errors
-/// When it is no NetCDF file, in the user's words.
-pub(crate) fn open(name: &str, staged: &store::Staged, cancel: &Cancel) -> Result<dataset::Header, Error> {
-    // The name is shown, and shown only.
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
-    match dataset::File::open_with(staged.path(), cancel) {
-        Ok(file) => Ok(file.header().clone()),
-        Err(error) => {
-            Err(Error::field("file", format!("{}.", error.renamed(&shown).to_string().trim_end_matches('.'))))
-        }
+/// In the user's words: it is no NetCDF file, or its values cannot be read, and what to do.
+pub(crate) fn checked(name: &str, staged: &store::Staged, cancel: &Cancel) -> Result<dataset::File, Error> {
+    let read = || {
+        let file = dataset::File::open_with(staged.path(), cancel)?.named(name);
+        file.verify()?;
+        Ok(file)
+    };
+    read().map_err(|error| refused(name, error))
+}
+
+/// A file that was sent and cannot be read; the words are those of the command line.
+pub(crate) fn refused(name: &str, error: dataset::Error) -> Error {
+    if matches!(error, dataset::Error::Io { .. }) {
+        // The server's disk, not the user's file.
+        return Error::writing("reading an upload", &error);
     }
+    Error::field("file", format!("{}.", error.renamed(name).to_string().trim_end_matches('.')))
+}
+
+/// Steps, maps and editors need numbers with a longitude and a latitude.
+fn holds_a_map(name: &str, header: &dataset::Header) -> Result<(), Error> {
+    let is_map = |variable: &dataset::VariableHeader| {
+        variable.data_type.is_numeric() && variable.shape.iter().filter(|&&len| len > 1).count() >= 2
+    };
+    if header.variables.iter().any(is_map) {
+        return Ok(());
+    }
+    let names: Vec<String> =
+        header.variables.iter().map(|v| format!("'{}' ({})", v.name, v.dimensions.join(", "))).collect();
+    let held = if names.is_empty() { "no variable".to_owned() } else { names.join(", ") };
+    let notes: String = header.notes.iter().map(|note| format!(" Note: {note}.")).collect();
+    Err(Error::field(
+        "file",
+        format!(
+            "{name} holds no numeric variable on two dimensions, longitude and latitude; it holds {held}.{notes} Put the topography on a longitude-latitude grid, for instance with 'cdo -f nc remapbil,r360x180 in.nc out.nc'."
+        ),
+    ))
 }
 
 /// The metadata of the upload form: four fields and free `key = value` lines.

@@ -7,8 +7,11 @@ pub(crate) mod download;
 pub(crate) mod files;
 pub(crate) mod steps;
 pub(crate) mod tasks;
+pub(crate) mod understood;
 pub(crate) mod various;
 pub(crate) mod weights;
+
+use std::path::Path;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use dataset::Header;
@@ -41,9 +44,13 @@ pub(crate) fn latest(store: &Store, id: DataFileId, file_type: FileType) -> Resu
 
 /// What a stored file holds.
 pub(crate) fn header(store: &Store, file: &DataFile, revision: &Revision) -> Result<Header, Error> {
-    let opened =
-        dataset::File::open(store.path(revision)).map_err(|error| unreadable(file, revision, error))?;
-    Ok(opened.header().clone())
+    Ok(open(store, file, revision)?.header().clone())
+}
+
+/// A stored file; every error of it speaks of it in the owner's words.
+pub(crate) fn open(store: &Store, file: &DataFile, revision: &Revision) -> Result<dataset::File, Error> {
+    let opened = dataset::File::open_as(store.path(revision), &revision.called(&file.filename));
+    opened.map_err(|error| unreadable(file, revision, error))
 }
 
 /// A stored file that is no NetCDF: the owner's words for the file, a 422, never a 500. Where there is no room to convert it,
@@ -52,18 +59,20 @@ pub(crate) fn unreadable(file: &DataFile, revision: &Revision, error: dataset::E
     if store::is_disk_full(&error) {
         return Error::writing("converting a stored file", &error);
     }
-    let name = format!("{} ({}, revision {})", file.filename, revision.file_type.title(), revision.revision);
-    let message = match &error {
-        dataset::Error::Io { .. } => {
-            format!("{name} cannot be read on the server. The operator has to restore it from a backup.")
-        }
-        _ => format!("{}.", error_text(error.renamed(&name))),
-    };
-    Error::new(web::Code::InvalidInput, message)
+    if let dataset::Error::Io { source, .. } = &error {
+        return missing(file, revision, error.file().as_ref(), source);
+    }
+    let message = error.renamed(&revision.called(&file.filename)).to_string();
+    Error::new(web::Code::InvalidInput, format!("{}.", message.trim_end_matches('.')))
 }
 
-fn error_text(error: dataset::Error) -> String {
-    error.to_string().trim_end_matches('.').to_owned()
+/// A stored file that the server cannot read.
+pub(crate) fn missing(file: &DataFile, revision: &Revision, path: &Path, error: &std::io::Error) -> Error {
+    let name = revision.called(&file.filename);
+    tracing::error!(%name, path = %path.display(), %error, "a stored file cannot be read");
+    let message =
+        format!("{name} cannot be read on the server. The operator has to restore it from a backup.");
+    Error::new(web::Code::InvalidInput, message)
 }
 
 /// The data file as templates show it.

@@ -86,7 +86,7 @@ pub(crate) async fn request_step(
                 // Who sends a file means it; and when the form comes back without it, nothing else is chosen.
                 let (field, sent) = if weights { ("ocean_grid", "upload") } else { ("orcafile", "custom") };
                 taken.set(field, sent);
-                super::files::open(&upload.name, &upload.staged, &cancel)?;
+                super::files::checked(&upload.name, &upload.staged, &cancel)?;
                 if weights {
                     full_grid(&store, &file, upload)?;
                 }
@@ -121,7 +121,8 @@ fn file_is_gone(mut error: Error) -> Error {
 /// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
 fn full_grid(store: &Store, file: &DataFile, upload: &Upload) -> Result<(), Error> {
     let refused = |why: String| Error::field("file", format!("{}: {why}.", upload.name));
-    let read = dataset::read(upload.staged.path()).map_err(|error| refused(error.to_string()))?;
+    let read = dataset::read_as(upload.staged.path(), &upload.name);
+    let read = read.map_err(|error| super::files::refused(&upload.name, error))?;
     let read = OceanGrid::from_dataset(&read).map_err(|error| refused(error.to_string()))?;
     if read.grid.mesh().is_none() {
         let why = read.no_mesh_because.map(|why| format!(" ({why})")).unwrap_or_default();
@@ -738,7 +739,8 @@ pub(crate) async fn default_sub_basins(
         let bathy = store.latest(file.id, FileType::Bathy)?;
         let bathy = bathy
             .ok_or_else(|| Error::field("release", "There is no bathymetry yet: run the routing first."))?;
-        let data = dataset::read(store.path(&bathy)).map_err(|error| unreadable(&file, &bathy, error))?;
+        let data = super::open(&store, &file, &bathy)?;
+        let data = data.read_all().map_err(|error| unreadable(&file, &bathy, error))?;
         let parameters = subbasins::Parameters { release, saved: None };
         let output = subbasins::run(&data, &parameters, &Silent)
             .map_err(|error| Error::field("release", format!("{error}.")))?;

@@ -54,6 +54,16 @@ async fn a_script_does_all_that_a_page_does() {
         (made["longitude"].as_str(), made["info"]["title"].as_str()),
         (Some("lon"), Some("By script"))
     );
+    let understood = made["understood"].to_string();
+    for told in ["The map is 'topo' in m.", "It covers the globe: 8 x 4 cells of 45 x 45 degrees."] {
+        assert!(understood.contains(told), "{understood}");
+    }
+    let limits = script.get("/limits").await.is(200).json();
+    assert!(limits["unpacked_bytes"].as_u64().unwrap() > 1 << 30);
+    assert_eq!(
+        (limits["upload_bytes"].as_u64(), limits["workflows"].as_u64()),
+        (Some(2_000_000_000), Some(1000))
+    );
     let id = made["id"].as_i64().unwrap();
     let at = |rest: &str| format!("/data-files/{id}{rest}");
 

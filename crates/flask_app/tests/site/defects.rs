@@ -6,7 +6,7 @@ use store::{DataFileId, StepState};
 use workflow::{FileType, Step};
 
 use crate::api::Script;
-use crate::harness::{Server, bathymetry, event, topography};
+use crate::harness::{Answer, Server, bathymetry, event, topography};
 
 const REGRID: [(&str, &str); 4] =
     [("limits", "default"), ("Longitude Step", "30"), ("Latitude Step", "30"), ("interpolator", "linear")];
@@ -125,28 +125,40 @@ async fn d4_downloading_never_changes_a_stored_file() {
     let server = Server::start();
     let ada = server.user("ada").await;
     let id = ada.upload("topo.nc").await;
+    server.add(id, FileType::Bathy, &bathymetry());
     let before = server.stored_files(id);
     ada.get(&format!("/{id}/raw/view")).await.is(200);
     let mut sent = Vec::new();
-    for _ in 0..2 {
-        let answer = ada.get(&format!("/{id}/raw/download")).await.is(200);
+    for file_type in ["raw", "bathy", "bathy"] {
+        let answer = ada.get(&format!("/{id}/{file_type}/download")).await.is(200);
         assert_eq!(answer.headers["content-type"], "application/x-netcdf");
-        assert!(
-            answer.headers["content-disposition"].to_str().unwrap().contains("topo_raw_netcdf_flask_app.nc")
-        );
+        let name = format!("topo_{file_type}_netcdf_flask_app.nc");
+        assert!(answer.headers["content-disposition"].to_str().unwrap().contains(&name));
         assert!(!answer.headers.contains_key("content-encoding"));
-        sent.push(dataset::from_bytes(&answer.bytes, "sent").unwrap());
+        sent.push(answer.bytes);
     }
-    let original = dataset::from_bytes(before.values().next().unwrap(), "stored").unwrap();
-    for copy in &sent {
+    // What was uploaded comes back as it was; a result says where it comes from.
+    assert!(sent[0] == topography("lon", "lat"));
+    let original = dataset::from_bytes(&bathymetry(), "stored").unwrap();
+    for copy in &sent[1..] {
+        let copy = dataset::from_bytes(copy, "sent").unwrap();
         // As text: the fill value NaN equals nothing.
         assert_eq!(format!("{:?}", copy.variables), format!("{:?}", original.variables));
         assert_eq!(copy.attributes.text("climate_sim_age"), Some("60"));
         assert_eq!(copy.attributes.text("climate_sim_created_by"), Some("ada"));
-        assert_eq!(copy.attributes.text("title"), Some("a test"));
         assert!(copy.attributes.text("climate_sim_changes_raw").unwrap().starts_with("Revision 1:"));
     }
-    ada.get(&format!("/{id}/download")).await.is(200);
+    // In the archive, what has no room in the uploaded file is told beside it. Nothing is compressed.
+    let archive = ada.get(&format!("/{id}/download")).await.is(200);
+    assert!(archive.bytes.windows(sent[0].len()).any(|part| part == sent[0]));
+    let text = archive.text();
+    let told = [
+        "topo_provenance.txt",
+        "Topography of 'topo.nc' (revision 0)",
+        "byte for byte as it was uploaded",
+        "climate_sim_age = 60",
+    ];
+    assert!(told.iter().all(|told| text.contains(told)), "{text}");
     assert_eq!(server.stored_files(id), before);
 }
 
@@ -218,7 +230,11 @@ async fn d13_what_a_visitor_does_wrong_is_never_an_error_500() {
     ada.post_bare("/about", &[]).await.is(405);
     // A stored file that is no NetCDF (of an adopted instance): its pages say so.
     server.add(id, FileType::Raw, b"not NetCDF at all");
-    for page in ["raw/view", "raw/fileInfo", "raw/download", "set_coords", "regrid", "routing", "download"] {
+    for page in ["raw/download", "download"] {
+        let answer = ada.get(&format!("/{id}/{page}")).await.is(200);
+        assert!(answer.bytes.windows(17).any(|part| part == b"not NetCDF at all"), "{page}");
+    }
+    for page in ["raw/view", "raw/fileInfo", "set_coords", "regrid", "routing"] {
         let answer = ada.get(&format!("/{id}/{page}")).await.is(422);
         assert!(answer.text().contains("is not a NetCDF file"), "{page}: {}", answer.text());
     }
@@ -237,6 +253,43 @@ async fn d13_names_in_any_script_can_be_downloaded() {
     }
     let outside = server.instance.path().parent().unwrap().join("etc");
     assert!(!outside.exists());
+}
+
+/// Case 40: a file is taken whatever the bytes of its name are.
+#[actix_web::test]
+async fn names_of_files_are_taken_in_any_spelling() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let spellings: [(&[u8], &str); 5] = [
+        (b"; filename=\"\xe9oc\xe8ne.nc\"", "\u{e9}oc\u{e8}ne.nc"),
+        (b"; filename*=UTF-8''%C3%A9oc%C3%A8ne.nc", "\u{e9}oc\u{e8}ne.nc"),
+        (b"; filename*=iso-8859-1''%E9oc%E8ne.nc", "\u{e9}oc\u{e8}ne.nc"),
+        (b"; filename=\"C:/maps/eocene.nc\"", "eocene.nc"),
+        (b"", "upload.nc"),
+    ];
+    let send = async |spelling: &[u8]| {
+        let token = ada.token().await;
+        let mut body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\n{token}\r\n--edge\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(b"Content-Disposition: form-data; name=\"file\"");
+        body.extend_from_slice(spelling);
+        body.extend_from_slice(b"\r\nContent-Type: application/octet-stream\r\n\r\n");
+        body.extend_from_slice(&topography("lon", "lat"));
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        let request = ada.client.post(format!("{}/upload", server.base));
+        let request = request.header("content-type", "multipart/form-data; boundary=edge").body(body);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    for (spelling, name) in spellings {
+        let shown = String::from_utf8_lossy(spelling);
+        let answer = send(spelling).await.is(303);
+        let id: i32 = answer.location().split('/').nth(1).unwrap().parse().unwrap();
+        assert_eq!(server.store.data_file(DataFileId(id)).unwrap().unwrap().filename, name, "{shown}");
+    }
+    let refused = send(b"; filename=\"half").await.is(400).text();
+    assert!(refused.contains("Rename the file"), "{refused}");
 }
 
 #[actix_web::test]
@@ -359,8 +412,19 @@ async fn d26_a_slow_page_stops_nobody() {
     let pipe = server.stored_files(slow).into_keys().next().unwrap();
     std::fs::remove_file(&pipe).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let pages =
-        ["raw/view", "raw/fileInfo", "raw/field.json", "raw/field", "raw/download", "download", "regrid"];
+    // What looks into the file refuses a pipe at once; what sends it waits.
+    for page in ["raw/view", "raw/fileInfo", "raw/field.json", "raw/field", "regrid"] {
+        ada.get(&format!("/{slow}/{page}")).await.is(422);
+    }
+    let pages = [
+        "raw/download",
+        "download",
+        "raw/download?revision=0",
+        "download?",
+        "raw/download?",
+        "download?a",
+        "raw/download?a",
+    ];
     let waiting: Vec<_> = pages
         .map(|page| actix_web::rt::spawn(ada.client.get(format!("{}/{slow}/{page}", ada.base)).send()))
         .into();

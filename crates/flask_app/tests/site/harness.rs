@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Server {
     pub(crate) base: String,
     pub(crate) store: Store,
+    bus: Arc<EmbeddedBus>,
     stop: CancellationToken,
     pub(crate) instance: tempfile::TempDir,
 }
@@ -40,12 +41,26 @@ impl Server {
         let mut settings = flask_app::Settings { threads: 1, ..flask_app::Settings::default() };
         settings.listen = vec!["127.0.0.1:0".parse().unwrap()];
         change(&mut settings);
-        let context = flask_app::Context { store: store.clone(), bus, settings, process: None };
+        let context = flask_app::Context { store: store.clone(), bus: bus.clone(), settings, process: None };
         let stop = CancellationToken::new();
         let bound = flask_app::bind(context, None, stop.clone()).unwrap();
         let base = format!("http://{}", bound.addresses[0]);
         tokio::spawn(bound.serve());
-        Self { base, store, stop, instance }
+        Self { base, store, bus, stop, instance }
+    }
+
+    /// Computes the steps that are asked for, as the other services do.
+    pub(crate) fn compute(&self) {
+        let context = service::Context {
+            config: Arc::new(service::Config::from(|_| None).unwrap()),
+            store: self.store.clone(),
+            bus: self.bus.clone(),
+            metrics: service::Metrics::default(),
+        };
+        let (bus, stop) = (context.bus.clone(), self.stop.clone());
+        tokio::spawn(service::relay::run(context.store.clone(), bus.clone(), stop.clone()));
+        tokio::spawn(message_dispatcher::run(bus, stop.clone()));
+        tokio::spawn(async move { python_worker::run(&context, stop).await });
     }
 
     pub(crate) fn visitor(&self) -> Visitor {

@@ -8,4 +8,5 @@ mod defects;
 mod field;
 mod harness;
 mod pages;
+mod real_files;
 mod weights;

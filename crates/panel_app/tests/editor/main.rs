@@ -6,5 +6,6 @@ mod access;
 mod harness;
 mod history;
 mod killed;
+mod real_files;
 mod requests;
 mod saving;

@@ -36,6 +36,8 @@ on_both!(an_upload_is_revision_0_with_its_hash, |bench| {
         Some("d7439bee24773bcbfa2d0a97947ee36227b10d1022b1a55847e928965bb6bfde")
     );
     assert_eq!(std::fs::read_to_string(store.path(raw)).unwrap(), "raw");
+    assert!(raw.is_uploaded());
+    assert_eq!(raw.called("topo.nc"), "Topography of 'topo.nc' (revision 0)");
     assert_eq!(raw.created.len(), "2021-01-01 00:00:00".len());
     assert_eq!(bench.files(), std::slice::from_ref(&raw.filepath));
     let (stem, extension) = raw.filepath.split_once('.').unwrap();
@@ -56,12 +58,15 @@ on_both!(a_grid_is_added_and_the_latest_of_a_type_is_found, |bench| {
     let first = store.add_revision(id, FileType::Coords, staged(store, "one"), Map::new()).unwrap();
     let second = store.add_revision(id, FileType::Coords, staged(store, "two"), Map::new()).unwrap();
     assert_eq!((first.revision, second.revision), (1, 2));
+    assert!(first.is_uploaded());
+    let later = store.add_revision(id, FileType::Raw, staged(store, "three"), Map::new()).unwrap();
+    assert!(!later.is_uploaded(), "a topography is uploaded once");
     assert_eq!(store.latest(id, FileType::Coords).unwrap(), Some(second.clone()));
     assert_eq!(store.revision(id, 1).unwrap(), Some(first));
     assert_eq!(store.latest(id, FileType::Pft).unwrap(), None);
     let gone = store.add_revision(crate::DataFileId(77), FileType::Coords, staged(store, "x"), Map::new());
     assert!(matches!(gone, Err(Error::NotFound { .. })));
-    assert_eq!(bench.files().len(), 3);
+    assert_eq!(bench.files().len(), 4);
 });
 
 on_both!(an_account_receives_no_more_than_it_may_keep, |bench| {
