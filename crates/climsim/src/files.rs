@@ -52,10 +52,10 @@ pub(crate) fn topography(header: &Header, given: Option<&str>, step: &str) -> Re
             bail!("which variable is the topography? Name one of {} with --topo-var", names.join(", "))
         }
         topography::Guess::None => {
-            let names: Vec<String> = header.variables.iter().map(|v| v.name.clone()).collect();
+            let names: Vec<&str> = header.variables.iter().map(|v| v.name.as_str()).collect();
             bail!(
-                "no variable is a map of heights over longitude and latitude; the file has {}",
-                or_none(&names)
+                "no variable is a map of heights over longitude and latitude (there are: {})",
+                names.join(", ")
             )
         }
     }

@@ -28,6 +28,12 @@ impl CellWeights {
         Self { method, all, nearest: None, masked: None }
     }
 
+    /// Number of target cells of which too little is covered by source cells.
+    pub(super) fn outside(&self, min_valid_fraction: f64) -> usize {
+        let enough = |part: f64| part > 0.0 && part >= min_valid_fraction - 1e-9;
+        self.all.target_fraction.iter().filter(|&&part| !enough(part)).count()
+    }
+
     /// The values on the target, of every plane of `values`.
     pub(super) fn resample(
         &mut self,

@@ -372,7 +372,10 @@ impl Regridder<'_> {
             return left_out("regrid-areas-dropped", "holds the areas of the source's cells");
         }
         if auxiliary.positions.contains(name) {
-            return left_out("regrid-coordinates-dropped", "holds coordinates of the source's cells");
+            return left_out(
+                "regrid-coordinates-dropped",
+                "holds coordinates or sizes of the source's cells",
+            );
         }
         if variable.data_type.is_numeric() && is_date(&variable.attributes) {
             return left_out("regrid-date-dropped", "holds dates, which cannot be interpolated");
@@ -571,9 +574,15 @@ impl Regridder<'_> {
         if empty == 0 {
             return None;
         }
-        let outside = match (self.grid, self.operators.axes.first()) {
-            (Grid::Regular(_), Some((_, lon, lat))) => lon.len() * lat.len() - lon.inside() * lat.inside(),
-            _ => 0,
+        let outside = match self.grid {
+            Grid::Regular(_) => {
+                let found = self.operators.axes.first();
+                found.map_or(0, |(_, lon, lat)| lon.len() * lat.len() - lon.inside() * lat.inside())
+            }
+            Grid::Cells(_) => {
+                let needed = self.parameters.min_valid_fraction;
+                self.operators.cells.first().map_or(0, |(_, weights)| weights.outside(needed))
+            }
         };
         let cause = if outside > 0 {
             format!("{outside} of each map lie outside the source")
@@ -714,7 +723,8 @@ impl Auxiliary {
                 .map(|pair| pair[1].to_owned())
                 .collect::<Vec<_>>()
         });
-        let positions = source.variables.iter().filter(|v| cf::is_position(source, v));
+        let positions =
+            source.variables.iter().filter(|v| cf::is_position(source, v) || is_nemo_metric(&v.name));
         Self {
             positions: positions.map(|v| v.name.clone()).collect(),
             bounds: [bounds(&parameters.longitude), bounds(&parameters.latitude)],
@@ -810,6 +820,14 @@ impl Auxiliary {
         }
         made
     }
+}
+
+/// True for the longitudes, latitudes and sizes of cells in the files of NEMO, which carry no attributes that say so.
+fn is_nemo_metric(name: &str) -> bool {
+    let of_points = |prefix: &str| {
+        name.strip_prefix(prefix).is_some_and(|point| matches!(point, "t" | "u" | "v" | "f" | "w"))
+    };
+    ["glam", "gphi", "e1", "e2"].into_iter().any(of_points)
 }
 
 /// A dimension of two for bounds: that of the source, or one that is free.
