@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the ocean coordinates cannot be read: {0}")]
     Grid(#[from] grid::Error),
     /// A variable that must be there.
-    #[error("the {file} file has no variable {wanted}; it has: {known}")]
+    #[error("the {file} file has no variable {wanted}; it has {known}")]
     NoVariable {
         /// Which file, in the modeller's words.
         file: &'static str,

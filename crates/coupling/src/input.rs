@@ -114,7 +114,7 @@ fn map(
         names.iter().find_map(|name| dataset.variable(name)).ok_or_else(|| Error::NoVariable {
             file,
             wanted: names[0],
-            known: dataset.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
+            known: dataset::listed(&dataset.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>()),
         })?;
     let not_a_map = || Error::NotAMap { name: variable.name.clone(), shape: variable.shape().to_vec() };
     let mut values = variable.decode().ok_or_else(not_a_map)?;

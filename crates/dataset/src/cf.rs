@@ -505,7 +505,7 @@ fn fields<'a>(
 fn numeric<'a>(header: &'a Header, name: &str) -> Result<&'a VariableHeader, CoordinatesError> {
     let Some(variable) = header.variable(name) else {
         let names: Vec<&str> = header.variables.iter().map(|v| v.name.as_str()).collect();
-        return Err(CoordinatesError::Missing { name: name.to_owned(), available: names.join(", ") });
+        return Err(CoordinatesError::Missing { name: name.to_owned(), available: crate::listed(&names) });
     };
     if !variable.data_type.is_numeric() {
         return Err(CoordinatesError::NotNumeric {

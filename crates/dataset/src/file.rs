@@ -204,7 +204,7 @@ impl File {
         Error::NoVariable {
             file: self.name.clone(),
             variable: variable.to_owned(),
-            available: names.join(", "),
+            available: crate::listed(&names),
         }
     }
 }

@@ -66,6 +66,12 @@ pub enum DataType {
     Text,
 }
 
+/// Names for the sentence "it has ...": with commas between, or that there are none.
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    if names.is_empty() { "no variables".to_owned() } else { names.join(", ") }
+}
+
 impl Header {
     /// The dimension `name`.
     pub fn dimension(&self, name: &str) -> Option<&Dimension> {

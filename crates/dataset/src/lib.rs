@@ -44,7 +44,7 @@ pub mod unpack;
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};
 pub use error::Error;
 pub use file::{AttributedCopy, File, from_bytes, read, read_as, with_global_attributes};
-pub use header::{DataType, Format, Header, VariableHeader};
+pub use header::{DataType, Format, Header, VariableHeader, listed};
 pub use model::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
 pub use packing::Packing;
 pub use save::{to_bytes, write, write_to};

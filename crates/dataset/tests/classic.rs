@@ -507,3 +507,12 @@ fn damaged_old_gmt_grids_are_read_or_refused() {
     }
     assert!(grids > 500, "only {grids} were grids");
 }
+
+#[test]
+fn a_file_without_variables_is_said_to_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bare.nc");
+    dataset::write(&Dataset::new(), &path).unwrap();
+    let text = File::open(&path).unwrap().read("topo").unwrap_err().to_string();
+    assert!(text.ends_with("it has no variables"), "{text}");
+}

@@ -118,8 +118,10 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
         && !raw.variables.iter().any(|variable| variable.name == topography)
     {
         let names: Vec<&str> = raw.variables.iter().map(|v| v.name.as_str()).collect();
-        let message =
-            format!("There is no variable '{topography}' in the topography; it has {}.", names.join(", "));
+        let message = format!(
+            "There is no variable '{topography}' in the topography; it has {}.",
+            dataset::listed(&names)
+        );
         fields.error("topo_var", message);
     }
     need_coordinates(fields, situation);

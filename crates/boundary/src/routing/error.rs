@@ -7,7 +7,7 @@ use crate::bathymetry::TPointsError;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The file has no such variable.
-    #[error("there is no variable '{name}' in the file; it has {}", available.join(", "))]
+    #[error("there is no variable '{name}' in the file; it has {}", dataset::listed(available))]
     NoVariable {
         /// The name that was asked for.
         name: String,

@@ -65,7 +65,7 @@ impl Source {
         let dataset = files::read(&arguments.input)?;
         let Some(variable) = dataset.variable(&arguments.var).cloned() else {
             let known: Vec<&str> = dataset.variables.iter().map(|v| v.name.as_str()).collect();
-            bail!("{file} has no variable '{}'; it has {}", arguments.var, known.join(", "));
+            bail!("{file} has no variable '{}'; it has {}", arguments.var, dataset::listed(&known));
         };
         let field = variable
             .decode()
