@@ -17,10 +17,10 @@
 //! for any number of threads, whenever it is made.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use dataset::Dataset;
+use dataset::{Dataset, Destination};
 
 use crate::archive;
 use crate::files::rmp::{Matrix, rmp};
@@ -167,12 +167,9 @@ impl Outcome {
             let target = folder.join(path);
             let parent = target.parent().unwrap_or(folder);
             std::fs::create_dir_all(parent).map_err(failed)?;
-            let mut part = target.clone().into_os_string();
-            part.push(".part");
-            let mut out = BufWriter::new(File::create(&part).map_err(failed)?);
+            let mut out = Destination::open(&target).map_err(failed)?;
             write(&mut out)?;
-            out.flush().map_err(failed)?;
-            std::fs::rename(&part, &target).map_err(failed)
+            out.finish().map_err(failed)
         })
     }
 

@@ -27,6 +27,7 @@ mod classic;
 pub mod contained;
 mod converted;
 mod describe;
+mod destination;
 mod error;
 mod file;
 mod foreign;
@@ -42,6 +43,7 @@ pub mod topography;
 pub mod unpack;
 
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};
+pub use destination::Destination;
 pub use error::Error;
 pub use file::{AttributedCopy, File, from_bytes, read, read_as, with_global_attributes};
 pub use header::{DataType, Format, Header, VariableHeader, listed};

@@ -3,13 +3,17 @@
 //! A file becomes visible under its final name only when its content is on disk, and the row that names it is
 //! committed after that: a crash leaves at worst a file that no row names, which the doctor sweeps.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::{Error, random};
+
+/// Every service of the volume reads a stored file, whatever the umask of the one that made it.
+const MODE: u32 = 0o644;
 
 /// Names of staged files begin so.
 pub(crate) const STAGED_PREFIX: &str = ".staged-";
@@ -34,7 +38,12 @@ impl Staged {
         loop {
             let path = instance.join(format!("{STAGED_PREFIX}{}{extension}", random::file_stem()?));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(Self { path, extension: extension.to_owned() }),
+                Ok(file) => {
+                    let staged = Self { path, extension: extension.to_owned() };
+                    file.set_permissions(Permissions::from_mode(MODE))
+                        .map_err(|error| Error::file("set the permissions of", &staged.path, error))?;
+                    return Ok(staged);
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::file("create", path, error)),
             }
