@@ -43,7 +43,7 @@ pub fn run(bathymetry: &Dataset, progress: &dyn Progress) -> Result<Output, Ocea
         .with("coordinates", "nav_lat nav_lon");
     dataset.add_f64("icof", &field.dims(), values.into_dyn(), attributes);
     progress.report("lateral viscosity", 1.0);
-    Ok(Output { dataset, findings: Vec::new() })
+    Ok(Output { dataset, findings: field.findings })
 }
 
 /// True for a row whose mean latitude (degrees, missing values left out) lies in the tropics of this file.

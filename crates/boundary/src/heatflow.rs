@@ -81,7 +81,7 @@ pub fn run(
     dataset.attributes.set("Conventions", "GDT 1.2");
     dataset.attributes.set("TimeStamp", parameters.time_stamp.as_str());
 
-    let mut findings = Vec::new();
+    let mut findings = field.findings;
     let (steep, deep) = (result.steep_cells, result.too_deep_cells);
     if parameters.release == Release::Corrected {
         note_corrections(

@@ -82,7 +82,7 @@ pub struct Parameters {
 pub fn run(bathymetry: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
     progress.report("sub-basins", 0.0);
     let field = OceanField::read(bathymetry)?;
-    let mut findings = Vec::new();
+    let mut findings = field.findings.clone();
     let basins = match &parameters.saved {
         None => default_basins(field.depth.view(), parameters.release)?,
         Some(saved) => {
