@@ -43,7 +43,7 @@ pub enum TPointsError {
 ///
 /// `heights_m` is south-up, (ny, nx), global and regular from 180 W; `points` are the T points of the ocean grid. Latitude and longitude are taken to the
 /// nearest cell each on its own; exactly half way the southern and the western wins. Longitudes are taken to
-/// -180..180 first. A height of exactly 0 m is water of depth -0.0 in the release of 2021, and of 10 m since.
+/// -180..180 first. Cells without a place (longitude and latitude NaN) are land. A height of exactly 0 m is water of depth -0.0 in the release of 2021, and of 10 m since.
 ///
 /// # Errors
 /// [`TPointsError`] when the points are not those of a grid.
@@ -56,6 +56,9 @@ pub fn sample_depths(
     let (ny, nx) = heights_m.dim();
     let mut depths = Array2::zeros(points.lon_deg.dim());
     Zip::from(&mut depths).and(&points.lon_deg).and(&points.lat_deg).for_each(|depth, &lon, &lat| {
+        if is_absent(lon, lat) {
+            return;
+        }
         let row = nearest(lat, 90.0, ny);
         let column = nearest(within_one_turn(lon), 180.0, nx);
         let height = heights_m[(row, column)];
@@ -88,6 +91,16 @@ pub fn bathymetry(depths_m: Array2<f64>, points: &Points) -> Dataset {
     file
 }
 
+/// True for a cell that its file places nowhere.
+fn is_absent(lon: f64, lat: f64) -> bool {
+    lon.is_nan() && lat.is_nan()
+}
+
+/// Number of the cells that have no place.
+pub(crate) fn absent_cells(points: &Points) -> usize {
+    points.lon_deg.iter().zip(&points.lat_deg).filter(|&(&lon, &lat)| is_absent(lon, lat)).count()
+}
+
 /// True if some longitudes lie beyond -180..180.
 pub(crate) fn beyond_one_turn(lon: ArrayView2<f64>) -> bool {
     lon.iter().any(|lon| lon.abs() > 180.0)
@@ -100,8 +113,11 @@ fn check(points: &Points) -> Result<(), TPointsError> {
     }
     // Pole points computed in single precision may lie a hair beyond 90 degrees.
     let valid = |lon: f64, lat: f64| lon.is_finite() && lon.abs() < 1e6 && lat.abs() < 90.01;
-    let mut invalid =
-        points.lon_deg.indexed_iter().zip(&points.lat_deg).filter(|&((_, &lon), &lat)| !valid(lon, lat));
+    let mut invalid = points
+        .lon_deg
+        .indexed_iter()
+        .zip(&points.lat_deg)
+        .filter(|&((_, &lon), &lat)| !valid(lon, lat) && !is_absent(lon, lat));
     match invalid.next() {
         None => Ok(()),
         Some((((row, column), &lon), &lat)) => {
@@ -163,6 +179,14 @@ mod tests {
         assert_eq!(at(-120.0, Release::R2023), 10.0);
         assert_eq!(at(0.0, Release::R2023).to_bits(), 0.0_f64.to_bits());
         assert_eq!(at(120.0, Release::R2023), 30.0);
+    }
+
+    #[test]
+    fn cells_without_a_place_are_land() {
+        let map = array![[-1.0]];
+        let points = Points { lon_deg: array![[f64::NAN, 3.0]], lat_deg: array![[f64::NAN, 4.0]] };
+        assert_eq!(sample_depths(&map, &points, Release::R2023).unwrap(), array![[0.0, 1.0]]);
+        assert_eq!(absent_cells(&points), 1);
     }
 
     #[test]

@@ -162,6 +162,9 @@ pub(crate) struct Routing {
     /// Coordinates of the ocean grid; without it the built-in tripolar grid is generated.
     #[arg(long, value_name = "FILE")]
     pub(crate) ocean_grid: Option<PathBuf>,
+    /// Names of the longitude and latitude of the cell centres in the ocean grid; found when absent.
+    #[arg(long, value_name = "LON,LAT", requires = "ocean_grid")]
+    pub(crate) ocean_coordinates: Option<Names>,
     /// A file whose variable `latitude` holds the latitudes of the relief; without it they are regular.
     #[arg(long, value_name = "FILE")]
     pub(crate) relief_latitudes: Option<PathBuf>,

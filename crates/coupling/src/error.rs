@@ -104,6 +104,25 @@ pub enum Error {
         /// How far apart they may be.
         limit_m: f64,
     },
+    /// A grid that repeats its cells in a way that the coupler does not know.
+    #[error("the ocean grid cannot be coupled as it is stored: {reason}")]
+    Layout {
+        /// What it is, and what to do.
+        reason: String,
+    },
+    /// Ocean cells that cover the same place.
+    #[error(
+        "the cells of the ocean grid overlap each other: they cover {sum:.4} of the atmosphere cell in row {row}, column {column} (counted \
+         from 0, from the north); the coordinates are not those of one consistent grid"
+    )]
+    Overlapping {
+        /// What they cover, as a part of the cell.
+        sum: f64,
+        /// Row of the atmosphere cell that is covered the most.
+        row: usize,
+        /// Its column.
+        column: usize,
+    },
     /// A grid of a part of the globe.
     #[error(
         "the ocean grid does not go around the globe: in row {row} (counted from 0) the last column is {:.0} km away from \

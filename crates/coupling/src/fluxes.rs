@@ -1,6 +1,5 @@
 //! The two matrices of the fluxes: means over the wet part of atmosphere cells, and conserved sums over ocean cells.
 
-use grid::Fold;
 use ndarray::Array2;
 
 use crate::atmosphere::{Atmosphere, PI_CUT, RAD};
@@ -37,7 +36,7 @@ impl Fluxes {
     /// Computes both matrices.
     ///
     /// # Errors
-    /// Cells that cannot be overlapped: none of a grid that [`crate::Input`] accepts.
+    /// Cells that cannot be overlapped, and ocean cells that overlap each other.
     pub fn new(
         ocean: &Ocean,
         atmosphere: &Atmosphere,
@@ -68,6 +67,7 @@ impl Fluxes {
         let fraction: Vec<f64> = (0..to_atmosphere.destinations())
             .map(|a| to_atmosphere.weights_of(a).iter().fold(0.0, |sum, weight| sum + weight))
             .collect();
+        refuse_excess(&fraction, columns)?;
         normalise_means(&mut to_atmosphere);
 
         let shares = fractions.transposed(shape.0 * shape.1, |o, a, overlap| {
@@ -95,7 +95,7 @@ fn coupled_sea(ocean: &Ocean) -> Array2<bool> {
     sea.row_mut(0).fill(false);
     let overlaps = ocean.topology.overlap == grid::Overlap::TwoColumns;
     for ((j, i), sea) in sea.indexed_iter_mut() {
-        let north = ocean.topology.fold != Fold::None && j == ny - 1;
+        let north = ocean.topology.fold.repeats_last_row() && j == ny - 1;
         *sea &= !(north || (overlaps && (i == 0 || i == nx - 1)));
     }
     fold::apply(&mut sea, Point::T, ocean.topology);
@@ -116,6 +116,19 @@ fn ocean_areas(ocean: &Ocean, atmosphere: &Atmosphere) -> Vec<f64> {
         area.row_mut(0).fill(cap / (nx as f64 - 2.0));
     }
     area.into_raw_vec_and_offset().0
+}
+
+/// More than the whole, by more than the projection distorts overlaps: the original's planes do by some parts in a thousand.
+const MAX_FRACTION: f64 = 1.01;
+
+/// Refuses atmosphere cells that the ocean covers more than once.
+fn refuse_excess(fraction: &[f64], columns: usize) -> Result<(), Error> {
+    match fraction.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) {
+        Some((cell, &sum)) if sum > MAX_FRACTION => {
+            Err(Error::Overlapping { sum, row: cell / columns, column: cell % columns })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Row sums of one, however the rounding falls.

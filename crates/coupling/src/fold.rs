@@ -77,6 +77,15 @@ pub fn repeat_rows<A: Copy>(field: &mut Array2<A>, point: Point, topology: Topol
         };
     match (topology.fold, point) {
         (Fold::None, _) => {}
+        // Rows are not repeated; the row of the pivot repeats itself where it is the last.
+        (Fold::Other(_), Point::T) => {
+            for i in (0..nx).filter(|&i| topology.is_repeated((ny, nx), last, i)) {
+                if let Some(source) = topology.cell((ny, nx), last as isize, i as isize) {
+                    field[[last, i]] = field[source];
+                }
+            }
+        }
+        (Fold::Other(_), _) => {}
         (Fold::FPivot, Point::T) => row(last, last - 1, &about_edge, 0..nx),
         (Fold::FPivot, Point::U) => row(last, last - 1, &before, 0..nx),
         (Fold::FPivot, Point::V) => {
@@ -120,6 +129,7 @@ pub fn duplicates(shape: (usize, usize), topology: Topology) -> Array2<bool> {
     Array2::from_shape_fn(shape, |(j, i)| {
         let north = match topology.fold {
             Fold::None => false,
+            Fold::Other(_) => j == ny - 1 && topology.is_repeated(shape, j, i),
             Fold::FPivot => j == ny - 1,
             Fold::TPivot => j == ny - 1 || (j + 2 == ny && i > nx / 2),
         };
@@ -133,7 +143,7 @@ mod tests {
 
     fn topologies() -> impl Iterator<Item = Topology> {
         [Overlap::TwoColumns, Overlap::None].into_iter().flat_map(|overlap| {
-            [Fold::FPivot, Fold::TPivot, Fold::None].map(|fold| Topology { overlap, fold })
+            [Fold::FPivot, Fold::TPivot, Fold::None].map(|fold| Topology { overlap, fold, periodic: true })
         })
     }
 

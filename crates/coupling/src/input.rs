@@ -43,9 +43,12 @@ impl Input {
         }
         let mut findings = Vec::new();
         let topology = grid.topology();
+        if let Some(reason) = uncoupled(&grid) {
+            return Err(Error::Layout { reason });
+        }
         check_seams(grid.t(), topology)?;
         check_repetition(&grid)?;
-        if (topology.overlap, topology.fold) == (Overlap::None, Fold::None) {
+        if topology.overlap == Overlap::None && !topology.fold.repeats_last_row() {
             findings.push(Finding::note(
                 "ocean-grid-without-repeated-cells",
                 "The ocean grid repeats no columns and no rows: it is taken for one that goes once around the globe.",
@@ -81,6 +84,27 @@ impl Input {
             indian: basin(&["indmsk", "tmaskind"])?,
         };
         Ok(Self { grid, bathymetry_m: depth, basins, findings })
+    }
+}
+
+/// Why the coupling cannot work on a grid that is one otherwise.
+fn uncoupled(grid: &OceanGrid) -> Option<String> {
+    let (rows, _) = grid.shape();
+    let topology = grid.topology();
+    let mesh = grid.mesh()?;
+    let placed = |points: &Points| points.lon_deg.iter().filter(|lon| lon.is_nan()).count();
+    let absent = [grid.t(), &mesh.u.points, &mesh.v.points, &mesh.f.points].map(placed).into_iter().max();
+    match (absent, topology.overlap, topology.fold) {
+        (Some(absent @ 1..), ..) => Some(format!(
+            "{absent} cells have no place (their coordinates are missing, or the same for many cells): weights need the coordinates of \
+             all cells, also on land"
+        )),
+        (_, Overlap::OneColumn, _) => Some("the last column repeats the first: leave it out".to_owned()),
+        (_, _, Fold::Other(mirror)) if mirror.rows + 2 < 2 * rows => Some(
+            "the last row repeats another, but columns that belong to it are cut off: leave the last row out too, or keep all columns"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 
@@ -160,7 +184,7 @@ fn check_seams(t: &Points, topology: Topology) -> Result<(), Error> {
             }
         }
     }
-    if topology.fold == Fold::None {
+    if !topology.fold.repeats_last_row() {
         let mut f_pivot = (0..nx).map(|i| ((ny - 1, i), (ny - 2, nx - 1 - i)));
         nearly(farthest(&mut f_pivot), "last row")?;
         let mut t_pivot = (1..nx).map(|i| ((ny - 1, i), (ny - 3, nx - i)));

@@ -75,6 +75,14 @@
 //! The run-off of land more than [`Options::runoff_reach_m`] from the coast, some 70 % of the land, is dropped as in the original, which counts on
 //! the river routing of the land model; [`InlandRunoff::NearestCoast`] delivers it, and a finding says how much it is.
 
+//!
+//! # Sums of weights
+//!
+//! Before they are normalised, the overlaps of an atmosphere cell are parts of it and add up to at most one: more than that, by more than the
+//! distortion of the projection, is [`Error::Overlapping`]. The delivered matrices are normalised afterwards, by sums and by the areas
+//! that the grid's scale factors give; where these are not the areas of the cells (a generated grid: up to 28 % beside the grid poles), the
+//! weights to the ocean keep what is conserved and do not add up to one.
+
 mod angle;
 mod archive;
 pub mod atmosphere;

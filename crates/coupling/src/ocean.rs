@@ -1,6 +1,6 @@
 //! The ocean side: the C grid with continuous longitudes, corners, levels, masks and metrics.
 
-use grid::{Fold, OceanGrid, Points, ScaleFactors, Topology};
+use grid::{OceanGrid, Points, ScaleFactors, Topology};
 use ndarray::{Array2, Array3, Zip};
 use std::f64::consts::{FRAC_PI_4, PI};
 
@@ -323,7 +323,7 @@ impl Ocean {
     /// or, on a grid without fold, the values of the outermost row.
     fn shifted(&self, field: &Array2<f64>, (east, north, wraps): (isize, isize, bool)) -> Array2<f64> {
         let (ny, nx) = field.dim();
-        let folded = self.topology.fold != Fold::None;
+        let folded = self.topology.fold.repeats_last_row();
         Array2::from_shape_fn((ny, nx), |(j, i)| {
             let i = (i as isize + east).rem_euclid(nx as isize) as usize;
             let row = j as isize + north;
@@ -373,7 +373,7 @@ impl Ocean {
             let n = lengths.max(1e-14);
             ((north.0 * side.0 + north.1 * side.1) / n, (north.0 * side.1 - north.1 * side.0) / n)
         };
-        let rows = if self.topology.fold == Fold::None { 1..ny } else { 1..ny - 1 };
+        let rows = if self.topology.fold.repeats_last_row() { 1..ny - 1 } else { 1..ny };
         for j in rows {
             for i in 1..nx {
                 let turned = (lon(Point::F)[[j, i]] - lon(Point::F)[[j - 1, i]]).abs() % 360.0;
@@ -427,7 +427,7 @@ fn make_continuous(points: &mut [Points; 4], topology: Topology) {
     }
     // The row before the fold turns back after the grid's pole. The original takes that for a jump and
     // adds a turn; the place is the same.
-    if topology.fold != Fold::None {
+    if topology.fold.repeats_last_row() {
         for i in 1..nx {
             if lon[[ny - 2, i]] < lon[[ny - 2, i - 1]] {
                 lon[[ny - 2, i]] += 360.0;
@@ -444,7 +444,8 @@ fn masks_at_level(mbathy: &Array2<i32>, topology: Topology, k: usize) -> [Array2
     let t = mbathy.mapv(|levels| i32::from(levels >= k as i32));
     let mut u = Array2::from_shape_fn((ny, nx), |(j, i)| t[[j, i]] * t[[j, (i + 1) % nx]]);
     fold::apply(&mut u, Point::U, topology);
-    let northern = |j: usize| if topology.fold == Fold::None { (j + 1).min(ny - 1) } else { (j + 1) % ny };
+    let folded = topology.fold.repeats_last_row();
+    let northern = |j: usize| if folded { (j + 1) % ny } else { (j + 1).min(ny - 1) };
     let mut v = Array2::from_shape_fn((ny, nx), |(j, i)| t[[j, i]] * t[[northern(j), i]]);
     fold::apply(&mut v, Point::V, topology);
     let mut f = Array2::from_shape_fn((ny, nx), |(j, i)| u[[j, i]] * u[[northern(j), i]]);

@@ -61,6 +61,7 @@ impl Outlines {
         let nx = t.lon_deg.ncols();
         let west = match (i, self.topology.overlap, self.mode) {
             (0, Overlap::None, _) => nx - 1,
+            (0, Overlap::OneColumn, _) => nx - 2,
             // The original takes the column that the first one repeats for its western neighbour; the first
             // column is repeated, and only the documentation of its corners shows it.
             (0, Overlap::TwoColumns, Mode::Legacy) => nx - 2,
@@ -98,8 +99,13 @@ impl Outlines {
     /// True for the cells that a fold at T points maps onto themselves.
     fn is_pivot(&self, j: usize, i: usize) -> bool {
         let (ny, nx) = self.points[0].lon_deg.dim();
-        let first = if self.topology.overlap == Overlap::TwoColumns { 1 } else { 0 };
-        self.topology.fold == Fold::TPivot && j + 2 == ny && (i == first || 2 * i == nx)
+        let (first, period) =
+            if self.topology.overlap == Overlap::TwoColumns { (1, nx - 2) } else { (0, nx) };
+        match self.topology.fold {
+            Fold::TPivot => j + 2 == ny && (i == first || 2 * i == nx),
+            Fold::Other(mirror) => 2 * j == mirror.rows && (2 * i).abs_diff(mirror.columns) % period == 0,
+            Fold::FPivot | Fold::None => false,
+        }
     }
 
     /// The outline of the cell in row `j` and column `i`.

@@ -63,5 +63,5 @@ fn mesh(outlines: impl Iterator<Item = [(f64, f64); 9]>) -> Result<Mesh, Error> 
         corners.extend_from_slice(&outline[..8]);
         centres.push(outline[8]);
     }
-    Ok(Mesh::curvilinear((1, centres.len()), centres, &corners)?)
+    Ok(Mesh::list(centres, &corners)?)
 }

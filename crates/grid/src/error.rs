@@ -8,7 +8,7 @@ pub enum Error {
     #[error(
         "no longitude and latitude of the grid points found: expected lon and lat, glamt and gphit, nav_lon and \
          nav_lat, or exactly one variable with \"lon\" and one with \"lat\" in its name (longitudes: {}; \
-         latitudes: {})",
+         latitudes: {}): name the two, or keep the centres only",
         list(longitudes),
         list(latitudes)
     )]
@@ -18,6 +18,38 @@ pub enum Error {
         /// Numeric variables whose name contains `lat` or `gphi`, with their dimensions.
         latitudes: Vec<String>,
     },
+    /// A named variable that is not there.
+    #[error("there is no variable '{name}' with numbers in the file; it has {}", list(known))]
+    NoVariable {
+        /// The name.
+        name: String,
+        /// Names in the file.
+        known: Vec<String>,
+    },
+    /// A mesh where rows and columns are needed.
+    #[error(
+        "the file is {kind} of {cells} cells without rows and columns: an ocean grid has them, as a NEMO coordinates file or a SCRIP \
+         file with two grid_dims"
+    )]
+    Unstructured {
+        /// What the file is.
+        kind: &'static str,
+        /// Its cells.
+        cells: usize,
+    },
+    /// A file that describes cells one by one, and something is wrong with it.
+    #[error("the file is {kind}, and '{name}' cannot be read: {problem}")]
+    CellFile {
+        /// What the file is.
+        kind: &'static str,
+        /// The variable.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Coordinates that are no angles.
+    #[error(transparent)]
+    Coordinates(#[from] dataset::cf::CoordinatesError),
     /// A chosen pair does not fit together.
     #[error("{lon} has shape {lon_shape:?} but {lat} has {lat_shape:?}")]
     ShapesDiffer {
@@ -54,7 +86,22 @@ pub enum Error {
         /// Name of the latitudes.
         lat: String,
     },
-    /// Coordinates that are missing or no angles in degrees.
+    /// Coordinates that are missing, or the same, for most of the cells.
+    #[error(
+        "{cells} of {of} cells have no place by {lon} and {lat}: their coordinates are missing, no angles, or the same for many \
+         cells; name the variables with the longitude and latitude of the cells in degrees"
+    )]
+    NoPlaces {
+        /// Name of the longitudes.
+        lon: String,
+        /// Name of the latitudes.
+        lat: String,
+        /// Cells without a place.
+        cells: usize,
+        /// All cells.
+        of: usize,
+    },
+    /// Coordinates that are no angles in degrees.
     #[error("{name} is {value} at row {row}, column {column} (counted from 0): not a coordinate in degrees")]
     BadCoordinate {
         /// Name of the variable.

@@ -3,28 +3,29 @@
 //! A file that modellers have often holds T points alone, which is all that a bathymetry needs; the coupling
 //! weights need the whole mesh. Hence [`OceanGrid::mesh`] is there or not as a whole: no grid has half a mesh.
 //!
-//! Invariants: all arrays of a grid have one shape, rows by columns, and every coordinate is finite. In a mesh, U is
+//! Invariants: all arrays of a grid have one shape, rows by columns. Every coordinate is finite, but for cells without a place
+//! ([`OceanGrid::has_place`]), whose coordinates are NaN, all of them: nothing can be sampled there unawares. In a mesh, U is
 //! half a cell east of T, V half a cell north, F both (NEMO book, chapter "Space domain").
 
+mod absent;
 mod read;
+mod topology;
 mod write;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Zip};
 
 use crate::error::Error;
 use crate::sphere::{Vector, polygon_area_m2};
 
 pub use read::{Choice, Chosen, ReadGrid};
-
-/// How far two copies of one point may lie apart and still count as one, in metres. Files in single precision
-/// are off by as much as 150 m.
-const SAME_POINT_M: f64 = 200.0;
+pub use topology::{Fold, Layout, Mirror, Overlap, Topology};
 
 /// A curvilinear ocean grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OceanGrid {
     t: Points,
     mesh: Option<Mesh>,
+    topology: Topology,
 }
 
 /// The points of one type: longitudes and latitudes in degrees, rows by columns.
@@ -67,47 +68,30 @@ pub struct Mesh {
     pub f: Staggered,
 }
 
-/// Columns that are there twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlap {
-    /// The last two columns repeat the first two, as in ORCA.
-    TwoColumns,
-    /// None.
-    None,
-}
-
-/// How the northern rows repeat, folded on the line between the grid poles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fold {
-    /// Around an F point (`nperio = 6`): the last row of T repeats the row before it.
-    FPivot,
-    /// Around a T point (`nperio = 4`): the last row of T repeats the second row before it.
-    TPivot,
-    /// Not folded.
-    None,
-}
-
-/// Which cells of a grid stand for the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Topology {
-    /// Around the globe.
-    pub overlap: Overlap,
-    /// Across the north.
-    pub fold: Fold,
-}
-
 impl OceanGrid {
-    /// A grid of T points alone.
+    /// A grid of T points alone. Cells whose coordinates are missing (NaN, a marker far beyond any angle), or that many cells have
+    /// in common, have no place.
     ///
     /// # Errors
-    /// When the arrays are empty, of different shapes, or hold something that is no coordinate in degrees.
+    /// When the arrays are empty, of different shapes, or hold something that is no coordinate in degrees; when fewer than
+    /// half of the cells have a place.
     pub fn from_t_points(t: Points) -> Result<Self, Error> {
-        t.check("lon", "lat")?;
-        Ok(Self { t, mesh: None })
+        Ok(Self::from_parts(t.placed("lon", "lat")?, None))
     }
 
+    /// A grid of points that are already checked.
     pub(crate) fn from_parts(t: Points, mesh: Option<Mesh>) -> Self {
-        Self { t, mesh }
+        Self { topology: Topology::find(&t), t, mesh }
+    }
+
+    /// True unless the file places the cell nowhere.
+    pub fn has_place(&self, j: usize, i: usize) -> bool {
+        self.t.lon_deg[[j, i]].is_finite()
+    }
+
+    /// Number of the cells without a place.
+    pub fn absent_cells(&self) -> usize {
+        self.t.lon_deg.iter().filter(|lon| lon.is_nan()).count()
     }
 
     /// Centres of the cells.
@@ -125,44 +109,39 @@ impl OceanGrid {
         self.t.lon_deg.dim()
     }
 
-    /// Which cells repeat others, found by comparing positions of T points within 200 m.
+    /// Which cells repeat others, and which meet beyond the edges; found by comparing positions of T points within 200 m.
     pub fn topology(&self) -> Topology {
-        let (ny, nx) = self.shape();
-        let same = |a: (usize, usize), b: (usize, usize)| {
-            Vector::from_degrees(self.t.at(a.0, a.1)).distance_m(Vector::from_degrees(self.t.at(b.0, b.1)))
-                < SAME_POINT_M
-        };
-        let overlaps = nx >= 4 && (0..ny).all(|j| same((j, 0), (j, nx - 2)) && same((j, 1), (j, nx - 1)));
-        let f_pivot = ny >= 2 && nx >= 4 && (0..nx).all(|i| same((ny - 1, i), (ny - 2, nx - 1 - i)));
-        let t_pivot = ny >= 3 && nx >= 4 && (1..nx).all(|i| same((ny - 1, i), (ny - 3, nx - i)));
-        Topology {
-            overlap: if overlaps { Overlap::TwoColumns } else { Overlap::None },
-            fold: match (f_pivot, t_pivot) {
-                (true, _) => Fold::FPivot,
-                (false, true) => Fold::TPivot,
-                (false, false) => Fold::None,
-            },
-        }
+        self.topology
     }
 
     /// Corners of the T cell in row `j` and column `i`, (longitude, latitude) in degrees: south-west, south-east,
-    /// north-east, north-west. They are F points; those south of the first row, which no file holds, are mirrored
-    /// at the T row. `None` without a mesh.
+    /// north-east, north-west. They are F points; those south of the first row and west of an open edge, which no file holds, are
+    /// mirrored. NaN beside cells without a place. `None` without a mesh.
     pub fn corners(&self, j: usize, i: usize) -> Option<[(f64, f64); 4]> {
-        let f = &self.mesh()?.f.points;
-        let west = match (i, self.shape().1) {
-            (0, nx) if nx > 2 => nx - 3,
-            (0, _) => 0,
-            (i, _) => i - 1,
+        let mesh = self.mesh()?;
+        let (f, v) = (&mesh.f.points, &mesh.v.points);
+        let nx = self.shape().1;
+        let west = match (i, self.topology.overlap) {
+            (0, Overlap::TwoColumns) => Some(nx - 3),
+            (0, Overlap::OneColumn) => Some(nx - 2),
+            (0, Overlap::None) => self.topology.periodic.then_some(nx - 1),
+            (i, _) => Some(i - 1),
         };
-        let south = |column: usize| match j {
-            0 => {
-                let (lon, north_lat) = f.at(0, column);
-                (lon, (2.0 * self.t.lat_deg[[0, i]] - north_lat).max(-90.0))
+        let eastern = |j: usize| f.at(j, i);
+        let western = |j: usize| match west {
+            Some(west) => f.at(j, west),
+            None => {
+                // The middle of the edge is half way between its ends.
+                let [middle, east] = [v.at(j, i), f.at(j, i)].map(Vector::from_degrees);
+                middle.times(2.0).minus(east).to_degrees()
             }
-            j => f.at(j - 1, column),
         };
-        Some([south(west), south(i), f.at(j, i), f.at(j, west)])
+        let south = |north: (f64, f64)| (north.0, (2.0 * self.t.lat_deg[[0, i]] - north.1).max(-90.0));
+        let [south_west, south_east] = match j {
+            0 => [south(western(0)), south(eastern(0))],
+            j => [western(j - 1), eastern(j - 1)],
+        };
+        Some([south_west, south_east, eastern(j), western(j)])
     }
 
     /// Areas of the T cells in square metres, as polygons of great circles between the corners: negative where a
@@ -180,7 +159,51 @@ impl Points {
         (self.lon_deg[[j, i]], self.lat_deg[[j, i]])
     }
 
-    pub(crate) fn check(&self, lon: &str, lat: &str) -> Result<(), Error> {
+    /// Rows and columns exchanged, then the order of the rows turned round, as asked.
+    #[must_use]
+    pub fn rearranged(self, transposed: bool, flipped: bool) -> Self {
+        let rearranged = |mut array: Array2<f64>| {
+            if transposed {
+                array = array.reversed_axes();
+            }
+            if flipped {
+                array.invert_axis(Axis(0));
+            }
+            array.as_standard_layout().into_owned()
+        };
+        Self { lon_deg: rearranged(self.lon_deg), lat_deg: rearranged(self.lat_deg) }
+    }
+
+    /// The points with NaN for those that have no place.
+    pub(crate) fn placed(mut self, lon: &str, lat: &str) -> Result<Self, Error> {
+        self.check_shape(lon, lat)?;
+        let absent = absent::absent(&self);
+        let cells = absent.iter().filter(|&&absent| absent).count();
+        if 2 * cells > absent.len() {
+            return Err(Error::NoPlaces {
+                lon: lon.to_owned(),
+                lat: lat.to_owned(),
+                cells,
+                of: absent.len(),
+            });
+        }
+        self.check_degrees(lon, lat, &absent)?;
+        self.remove(&absent);
+        Ok(self)
+    }
+
+    /// Sets the points of some cells to NaN.
+    pub(crate) fn remove(&mut self, cells: &Array2<bool>) {
+        for coordinate in [&mut self.lon_deg, &mut self.lat_deg] {
+            Zip::from(coordinate).and(cells).for_each(|degrees, &remove| {
+                if remove {
+                    *degrees = f64::NAN;
+                }
+            });
+        }
+    }
+
+    pub(crate) fn check_shape(&self, lon: &str, lat: &str) -> Result<(), Error> {
         if self.lon_deg.dim() != self.lat_deg.dim() {
             return Err(Error::ShapesDiffer {
                 lon: lon.to_owned(),
@@ -192,11 +215,17 @@ impl Points {
         if self.lon_deg.is_empty() {
             return Err(Error::Empty { lon: lon.to_owned(), lat: lat.to_owned() });
         }
+        Ok(())
+    }
+
+    /// Refuses what is no angle, in cells that have a place.
+    pub(crate) fn check_degrees(&self, lon: &str, lat: &str, absent: &Array2<bool>) -> Result<(), Error> {
         // Some files overshoot the pole or the date line by rounding in single precision.
         for (name, array, limit) in [(lon, &self.lon_deg, 720.0), (lat, &self.lat_deg, 90.001)] {
-            if let Some(((row, column), &value)) =
-                array.indexed_iter().find(|(_, v)| v.is_nan() || v.abs() > limit)
-            {
+            let wrong = |value: f64| value.is_nan() || value.abs() > limit;
+            let found =
+                array.indexed_iter().zip(absent).find(|((_, value), absent)| wrong(**value) && !**absent);
+            if let Some((((row, column), &value), _)) = found {
                 return Err(Error::BadCoordinate { name: name.to_owned(), value, row, column });
             }
         }

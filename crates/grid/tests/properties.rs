@@ -77,7 +77,7 @@ fn the_last_rows_are_folded_at_an_f_point_bit_for_bit() {
             assert_eq!(scale.e1_m[[ny - 1, i]], scale.e1_m[[ny - 3, nx - 2 - i]]);
             assert_eq!(scale.e2_m[[ny - 2, i]], scale.e2_m[[ny - 2, nx - 2 - i]]);
         }
-        assert_eq!(grid.topology(), Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot });
+        assert_eq!(grid.topology(), Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot, periodic: true });
     }
 }
 
@@ -287,7 +287,7 @@ proptest! {
         let made = orca::grid(&parameters);
         prop_assume!(made.is_ok());
         let grid = made.unwrap();
-        prop_assert_eq!(grid.topology(), Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot });
+        prop_assert_eq!(grid.topology(), Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot, periodic: true });
         let (ny, nx) = grid.shape();
         let areas = grid.cell_areas_m2().unwrap();
         for j in 0..ny - 1 {

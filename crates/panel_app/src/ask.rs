@@ -74,7 +74,7 @@ impl Work {
             "columns": base.map.columns(),
             "periodic": seams.date_line == boundary::components::DateLine::Joined,
             "fold": match seams.fold {
-                grid::Fold::None => Value::Null,
+                grid::Fold::None | grid::Fold::Other(_) => Value::Null,
                 grid::Fold::TPivot => "t".into(),
                 grid::Fold::FPivot => "f".into(),
             },

@@ -66,16 +66,16 @@ fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Ocean, StepError> {
     let input = inputs::load(job, data_file, latest)?;
     let read = OceanGrid::from_dataset(&input.dataset)
         .map_err(|error| StepError::Failed(format!("{}: {error}", input.name)))?;
-    let finding = Finding {
+    let findings = read.notes().into_iter().map(|note| Finding {
         code: "ocean-grid-read".into(),
         severity: Severity::Note,
-        message: format!("{}: {}", input.name, read.chosen),
-    };
+        message: format!("{}: {note}", input.name),
+    });
     Ok(Ocean {
         points: read.grid.t().clone(),
         parent: Some(input.revision.id),
         asset: None,
-        findings: vec![finding],
+        findings: findings.collect(),
     })
 }
 

@@ -58,10 +58,11 @@ pub(crate) fn bilinear(source: &Mesh, target: &Mesh) -> Weights {
 }
 
 fn quads(mesh: &Mesh) -> Vec<[Node; 4]> {
-    let (rows, columns) = mesh.shape();
+    let (rows, columns) = mesh.grid_shape();
     let node = |j: usize, i: usize| mesh.cell_at(j as isize, i as isize).map(|cell| Node::Cell(cell as u32));
     let mut quads = Vec::with_capacity(rows * columns);
-    for j in 0..rows.saturating_sub(1) {
+    let northernmost = if mesh.folds_behind_last_row() { rows } else { rows.saturating_sub(1) };
+    for j in 0..northernmost {
         for i in 0..columns {
             let corners = (node(j, i), node(j, i + 1), node(j + 1, i + 1), node(j + 1, i));
             if let (Some(a), Some(b), Some(c), Some(d)) = corners {

@@ -8,7 +8,7 @@
 //!
 //! let source = Mesh::regular(&grid::RegularGrid::global(36, 18)?)?;
 //! let target = Mesh::regular(&grid::RegularGrid::global(20, 10)?)?;
-//! let weights = remap::weights(&source, &target, Method::Conservative, Norm::FracArea);
+//! let weights = remap::weights(&source, &target, Method::Conservative, Norm::FracArea).checked()?;
 //! let ones = weights.apply(&vec![1.0; source.len()]);
 //! assert!(ones.iter().all(|one| (one - 1.0).abs() < 1e-12));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,8 +21,10 @@
 //!   parallels and loses one on the other side (3e-4 of the area of a 2.5 degree cell at 60 degrees). Where *both* grids are
 //!   regular, edges are the parallels themselves, and overlaps are products of intervals: exact, and no polygon is clipped.
 //! * Areas are steradians, as in SCRIP and ESMF files.
-//! * Cells that are there twice (the overlapping columns and the folded rows of ORCA grids) take part once: the
-//!   others are masked.
+//! * Cells that are there twice (the overlapping columns and the folded rows of ORCA grids, however they are cut) take part once:
+//!   the others are masked, and so are cells without a place. What `grid` finds out about the topology decides.
+//! * Conservative weights are parts of a whole: where they would add up to more than one, by more than the rounding of corners in
+//!   single precision, the cells of a grid cover each other, and [`Weights::checked`] is an error.
 //! * A row of the matrix depends on nothing but its cell, and its sums run by ascending source cell: the result is the
 //!   same, bit for bit, for any number of threads.
 //!

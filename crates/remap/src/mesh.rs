@@ -4,7 +4,8 @@
 //! outside. A regular grid stores each corner once; other grids store them cell by cell.
 
 use grid::sphere::Vector;
-use grid::{Fold, OceanGrid, RegularGrid, Topology};
+use grid::{CellFile, Layout, Mirror, OceanGrid, Points, RegularGrid, Topology};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::clip::polygon_area_sr;
@@ -50,6 +51,35 @@ pub enum Error {
         /// Numbers given.
         values: usize,
     },
+    /// Cells that cover the same place: what is interpolated would count twice.
+    #[error(
+        "the cells of the {side} grid overlap each other: the parts of {wrong} cells of the {other} grid add up to more than the whole, \
+         to {sum:.4} in cell {cell} (counted from 0, in the order of the file); mask the cells that are there twice, or correct the \
+         corners"
+    )]
+    Overlapping {
+        /// `source` or `target`: whose cells overlap.
+        side: &'static str,
+        /// The other one.
+        other: &'static str,
+        /// How many cells of the other grid are covered more than once.
+        wrong: usize,
+        /// The one that is covered the most.
+        cell: usize,
+        /// How much of it.
+        sum: f64,
+    },
+    /// A method that needs to know which cells are neighbours.
+    #[error(
+        "{method} weights need a source grid of rows and columns, and this one is a list of cells: use conservative or nearest"
+    )]
+    NoNeighbours {
+        /// The method.
+        method: &'static str,
+    },
+    /// Positions that make no grid.
+    #[error(transparent)]
+    Grid(#[from] grid::Error),
     /// More cells than a weight file can number.
     #[error("a grid of {cells} cells is too large: weight files number up to {} cells", i32::MAX)]
     TooLarge {
@@ -65,12 +95,36 @@ pub struct Mesh {
     columns: usize,
     centres: Centres,
     corners: Corners,
+    /// Where the cells of the grid, rows south to north, are stored; `None` for a list of cells, of which no two are neighbours.
+    order: Option<Order>,
     topology: Topology,
-    /// The last column touches the first, none being there twice.
-    periodic: bool,
     /// The first row, the last row touches a pole.
     poles: [bool; 2],
     active: Vec<bool>,
+}
+
+/// The order in which cells are stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Order {
+    /// Rows and columns of the grid, not as stored.
+    shape: (usize, usize),
+    transposed: bool,
+    flipped: bool,
+}
+
+impl Order {
+    fn cell(self, (j, i): (usize, usize)) -> usize {
+        let (rows, columns) = self.shape;
+        let j = if self.flipped { rows - 1 - j } else { j };
+        if self.transposed { i * rows + j } else { j * columns + i }
+    }
+
+    fn place(self, cell: usize) -> (usize, usize) {
+        let (rows, columns) = self.shape;
+        let (j, i) =
+            if self.transposed { (cell % rows, cell / rows) } else { (cell / columns, cell % columns) };
+        (if self.flipped { rows - 1 - j } else { j }, i)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +147,6 @@ pub(crate) struct Edges {
     pub(crate) lon_deg: Vec<f64>,
     pub(crate) lat_deg: Vec<f64>,
 }
-
-const NO_SEAM: Topology = Topology { overlap: grid::Overlap::None, fold: Fold::None };
 
 impl Mesh {
     /// The cells of a regular grid, their edges half way between the centres (the atmosphere's grid too: the rows that stand on
@@ -164,90 +216,169 @@ impl Mesh {
                 edges: Edges { lon_deg: lon_edges_deg, lat_deg: lat_edges_deg },
                 northwards: eastwards == upwards,
             },
-            topology: NO_SEAM,
-            periodic,
+            order: Some(Order { shape: (rows, columns), transposed: false, flipped: false }),
+            topology: Topology { periodic, ..Topology::OPEN },
             poles,
             active: (0..rows).flat_map(|_| once.iter().copied()).collect(),
         })
     }
 
-    /// The T cells of an ocean grid, its duplicates masked. Where the grid has T points alone, corners are the means of the
-    /// four points around them.
+    /// The T cells of an ocean grid; its duplicates, and cells without a place, are masked. Where the grid has T points alone, and
+    /// beside cells without a place, corners are the means of the four points around them.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn ocean(grid: &OceanGrid) -> Result<Self, Error> {
         let (rows, columns) = grid.shape();
-        check_size(rows * columns)?;
-        let centres: Vec<(f64, f64)> =
-            (0..rows * columns).map(|cell| grid.t().at(cell / columns, cell % columns)).collect();
-        let mut mesh = Self::curvilinear_parts(rows, columns, centres, grid.topology());
+        let layout = Layout { transposed: false, flipped: false, topology: grid.topology() };
+        let mut mesh = Self::of_points(grid.t(), layout)?;
+        let between = mesh.corners_between_centres();
         let vertices = if grid.mesh().is_some() {
-            (0..rows * columns)
-                .filter_map(|cell| grid.corners(cell / columns, cell % columns))
-                .flatten()
-                .map(Vector::from_degrees)
-                .collect()
+            let known = |(cell, between): (usize, &[Vector])| {
+                let corners =
+                    grid.corners(cell / columns, cell % columns).map(|c| c.map(Vector::from_degrees));
+                let known = corners.filter(|corners| corners.iter().all(|corner| corner.x.is_finite()));
+                known.map_or_else(|| between.to_vec(), |corners| corners.to_vec())
+            };
+            (0..rows * columns).zip(between.chunks_exact(4)).flat_map(known).collect()
         } else {
-            mesh.corners_between_centres()
+            between
         };
         mesh.corners = Corners::Cells { vertices: oriented(vertices, 4), per_cell: 4 };
         Ok(mesh)
     }
 
-    /// Cells of any shape: centres row by row, and as many corners for each cell, (longitude, latitude) in degrees, in either
-    /// direction; a corner may be repeated where a cell has fewer. Duplicates at the seams of ocean grids are masked.
+    /// The T cells of an ocean grid that its file stores as columns by rows, in the order of the file.
     ///
     /// # Errors
-    /// [`Error::Count`] where the arrays do not fit together, [`Error::TooLarge`].
+    /// [`Error::TooLarge`].
+    pub(crate) fn ocean_transposed(grid: &OceanGrid) -> Result<Self, Error> {
+        let mesh = Self::ocean(grid)?;
+        let (rows, columns) = (mesh.rows, mesh.columns);
+        let order = Order { shape: (rows, columns), transposed: true, flipped: false };
+        let from = |cell: usize| {
+            let (j, i) = order.place(cell);
+            j * columns + i
+        };
+        let cells = 0..rows * columns;
+        let centres = cells.clone().map(|cell| mesh.stored_centre_deg(from(cell))).collect();
+        let Corners::Cells { vertices, per_cell } = &mesh.corners else { return Ok(mesh) };
+        let moved = |cell: usize| vertices[from(cell) * per_cell..][..*per_cell].to_vec();
+        let corners =
+            Corners::Cells { vertices: cells.clone().flat_map(moved).collect(), per_cell: *per_cell };
+        let active = cells.map(|cell| mesh.active[from(cell)]).collect();
+        Ok(Self {
+            rows: columns,
+            columns: rows,
+            centres: Centres::Cells(centres),
+            corners,
+            order: Some(order),
+            active,
+            ..mesh
+        })
+    }
+
+    /// Cells of any shape: centres row by row, and as many corners for each cell, (longitude, latitude) in degrees, in either
+    /// direction; a corner may be repeated where a cell has fewer. Duplicates at the seams of ocean grids, and cells
+    /// without a place, are masked.
+    ///
+    /// # Errors
+    /// [`Error::Count`] where the arrays do not fit together, [`Error::TooLarge`], [`Error::Grid`] for positions that make no grid.
     pub fn curvilinear(
         (rows, columns): (usize, usize),
         centres_deg: Vec<(f64, f64)>,
         corners_deg: &[(f64, f64)],
     ) -> Result<Self, Error> {
-        let cells = rows * columns;
-        check_size(cells)?;
-        if cells == 0 || centres_deg.len() != cells {
-            return Err(Error::Count { what: "centres", cells, values: centres_deg.len() });
-        }
-        let per_cell = corners_deg.len() / cells;
-        if per_cell < 3 || corners_deg.len() != per_cell * cells {
-            return Err(Error::Count { what: "corners", cells, values: corners_deg.len() });
-        }
-        let topology = topology(rows, columns, &centres_deg);
-        let mut mesh = Self::curvilinear_parts(rows, columns, centres_deg, topology);
+        let per_cell = corners_per_cell(rows * columns, &centres_deg, corners_deg)?;
+        let points = points((rows, columns), &centres_deg);
+        let placed = OceanGrid::from_t_points(points)?;
+        let mut mesh = Self::of_points(placed.t(), Layout::find(placed.t()))?;
         let vertices = corners_deg.iter().map(|&corner| Vector::from_degrees(corner)).collect();
         mesh.corners = Corners::Cells { vertices: oriented(vertices, per_cell), per_cell };
+        // A cell of which a corner is missing has no shape.
+        mesh.mask_shapeless();
         Ok(mesh)
     }
 
-    fn curvilinear_parts(rows: usize, columns: usize, centres: Vec<(f64, f64)>, topology: Topology) -> Self {
+    /// Cells around these points, as they are stored; corners are the means of the four points around them.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Grid`] for positions that make no grid.
+    pub fn of_centres(stored: Points) -> Result<Self, Error> {
+        let placed = OceanGrid::from_t_points(stored)?;
+        let mut mesh = Self::of_points(placed.t(), Layout::find(placed.t()))?;
+        let vertices = mesh.corners_between_centres();
+        mesh.corners = Corners::Cells { vertices: oriented(vertices, 4), per_cell: 4 };
+        Ok(mesh)
+    }
+
+    /// A list of cells of any shape, of which no two are known to be neighbours; arguments as of [`curvilinear`](Self::curvilinear).
+    ///
+    /// # Errors
+    /// [`Error::Count`] where the arrays do not fit together, [`Error::TooLarge`].
+    pub fn list(centres_deg: Vec<(f64, f64)>, corners_deg: &[(f64, f64)]) -> Result<Self, Error> {
+        let cells = centres_deg.len();
+        let per_cell = corners_per_cell(cells, &centres_deg, corners_deg)?;
+        let vertices = corners_deg.iter().map(|&corner| Vector::from_degrees(corner)).collect();
+        Ok(Self {
+            rows: 1,
+            columns: cells,
+            centres: Centres::Cells(centres_deg),
+            corners: Corners::Cells { vertices: oriented(vertices, per_cell), per_cell },
+            order: None,
+            topology: Topology::OPEN,
+            poles: [false; 2],
+            active: vec![true; cells],
+        })
+    }
+
+    /// The cells that a SCRIP grid file or an ESMF mesh describes.
+    ///
+    /// # Errors
+    /// As [`curvilinear`](Self::curvilinear).
+    pub fn of_cell_file(cells: CellFile) -> Result<Self, Error> {
+        let mesh = match cells.shape {
+            Some(shape) => Self::curvilinear(shape, cells.centres_deg, &cells.corners_deg)?,
+            None => Self::list(cells.centres_deg, &cells.corners_deg)?,
+        };
+        mesh.masked(&cells.active)
+    }
+
+    /// A grid of these points, as they are stored, whose corners are still to be found.
+    fn of_points(stored: &Points, layout: Layout) -> Result<Self, Error> {
+        let (rows, columns) = stored.lon_deg.dim();
+        check_size(rows * columns)?;
+        let shape = if layout.transposed { (columns, rows) } else { (rows, columns) };
         let mut mesh = Self {
             rows,
             columns,
-            centres: Centres::Cells(centres),
+            centres: Centres::Cells(
+                stored.lon_deg.iter().copied().zip(stored.lat_deg.iter().copied()).collect(),
+            ),
             corners: Corners::Cells { vertices: Vec::new(), per_cell: 0 },
-            topology,
-            periodic: false,
+            order: Some(Order { shape, transposed: layout.transposed, flipped: layout.flipped }),
+            topology: layout.topology,
             poles: [false; 2],
             active: Vec::new(),
         };
-        mesh.periodic = topology.overlap == grid::Overlap::None && mesh.closes();
         mesh.active = (0..rows * columns)
-            .map(|cell| mesh.cell_at((cell / columns) as isize, (cell % columns) as isize) == Some(cell))
+            .map(|cell| {
+                let (j, i) = mesh.place(cell);
+                mesh.cell_at(j as isize, i as isize) == Some(cell)
+            })
             .collect();
-        mesh
+        Ok(mesh)
     }
 
-    /// True when the last column is as near to the first as columns are to each other.
-    fn closes(&self) -> bool {
-        let at = |j: usize, i: usize| Vector::from_degrees(self.centre_deg(j * self.columns + i));
-        let step = |j: usize, i: usize| at(j, i).minus(at(j, (i + 1) % self.columns)).length();
-        self.columns > 3
-            && (0..self.rows).all(|j| {
-                let last = step(j, self.columns - 1);
-                last > 0.0 && last < 1.5 * step(j, 0).max(step(j, self.columns - 2)) + 1e-6
-            })
+    fn mask_shapeless(&mut self) {
+        if let Corners::Cells { vertices, per_cell } = &mut self.corners {
+            for (corners, active) in vertices.chunks_exact_mut(*per_cell).zip(&mut self.active) {
+                if !corners.iter().all(|corner| corner.x.is_finite()) {
+                    *active = false;
+                    corners.fill(Vector::from_degrees((0.0, 0.0)));
+                }
+            }
+        }
     }
 
     /// Masks the cells for which `takes_part` is false, beside those that already are.
@@ -284,8 +415,51 @@ impl Mesh {
         &self.active
     }
 
-    /// (longitude, latitude) of a cell's centre, in degrees.
+    /// (longitude, latitude) of a cell's centre, in degrees; zero where the cell has no place.
     pub fn centre_deg(&self, cell: usize) -> (f64, f64) {
+        let (lon, lat) = self.stored_centre_deg(cell);
+        if lon.is_nan() { (0.0, 0.0) } else { (lon, lat) }
+    }
+
+    /// Number of cells that have no place: their coordinates are missing, or the same for many cells.
+    pub fn absent_cells(&self) -> usize {
+        (0..self.len()).filter(|&cell| self.stored_centre_deg(cell).0.is_nan()).count()
+    }
+
+    /// Row and column in the grid, rows running south to north.
+    pub(crate) fn place(&self, cell: usize) -> (usize, usize) {
+        self.order.map_or((0, cell), |order| order.place(cell))
+    }
+
+    /// Rows and columns of the grid, rows running south to north.
+    pub(crate) fn grid_shape(&self) -> (usize, usize) {
+        self.order.map_or((1, self.len()), |order| order.shape)
+    }
+
+    /// Refuses a method that this mesh cannot be the source of.
+    ///
+    /// # Errors
+    /// [`Error::NoNeighbours`] for a list of cells and a method that needs to know which are neighbours.
+    pub fn supports(&self, method: crate::Method) -> Result<(), Error> {
+        let needs = match method {
+            crate::Method::Conservative | crate::Method::Nearest => None,
+            crate::Method::Conservative2 => Some("second-order conservative"),
+            crate::Method::Bilinear => Some("bilinear"),
+        };
+        match needs.filter(|_| self.order.is_none()) {
+            Some(method) => Err(Error::NoNeighbours { method }),
+            None => Ok(()),
+        }
+    }
+
+    /// True when the rows north of the last one are to be had across a fold right behind it.
+    pub(crate) fn folds_behind_last_row(&self) -> bool {
+        let shape = self.grid_shape();
+        self.topology.fold.mirror(shape).is_some_and(|Mirror { rows, .. }| rows + 1 == 2 * shape.0)
+    }
+
+    /// NaN where the cell has no place.
+    fn stored_centre_deg(&self, cell: usize) -> (f64, f64) {
         match &self.centres {
             Centres::Axes { lon_deg, lat_deg } => {
                 (lon_deg[cell % self.columns], lat_deg[cell / self.columns])
@@ -312,7 +486,7 @@ impl Mesh {
         polygon.clear();
         match &self.corners {
             Corners::Lattice { vertices, northwards, .. } => {
-                let edge_columns = if self.periodic { self.columns } else { self.columns + 1 };
+                let edge_columns = if self.topology.periodic { self.columns } else { self.columns + 1 };
                 let (j, i) = (cell / self.columns, cell % self.columns);
                 let next = if i + 1 == edge_columns { 0 } else { i + 1 };
                 let (this_row, next_row) = (j * edge_columns, (j + 1) * edge_columns);
@@ -360,36 +534,25 @@ impl Mesh {
     /// The one cell that stands for row `j` and column `i`, which may lie one outside of the grid: across the date line, the fold or
     /// the pole. `None` where the grid ends.
     pub(crate) fn cell_at(&self, j: isize, i: isize) -> Option<usize> {
-        let (ny, nx) = (self.rows as isize, self.columns as isize);
-        let around = |i: isize| match self.topology.overlap {
-            grid::Overlap::TwoColumns => Some((i - 1).rem_euclid(nx - 2) + 1),
-            grid::Overlap::None if self.periodic => Some(i.rem_euclid(nx)),
-            grid::Overlap::None => (0..nx).contains(&i).then_some(i),
-        };
-        let mut i = around(i)?;
-        let mut j = j;
+        let order = self.order?;
+        let (ny, nx) = (order.shape.0 as isize, order.shape.1 as isize);
+        let (mut j, mut i) = (j, i);
         let pole = (j < 0 && self.poles[0]) || (j >= ny && self.poles[1]);
-        if pole && self.periodic && nx % 2 == 0 {
-            i = around(i + nx / 2)?;
+        if pole && self.topology.periodic && nx % 2 == 0 {
+            i += nx / 2;
             j = if j < 0 { -1 - j } else { 2 * ny - 1 - j };
         }
-        match self.topology.fold {
-            Fold::FPivot if j >= ny - 1 => (j, i) = (2 * ny - 3 - j, around(nx - 1 - i)?),
-            Fold::TPivot if j >= ny - 1 => (j, i) = (2 * ny - 4 - j, around(nx - i)?),
-            _ => {}
-        }
-        if self.topology.fold == Fold::TPivot && j == ny - 2 {
-            // The row of the pivot is its own image.
-            i = i.min(around(nx - i)?);
-        }
-        (0..ny).contains(&j).then(|| (j * nx + i) as usize)
+        let cell = order.cell(self.topology.cell(order.shape, j, i)?);
+        (!self.stored_centre_deg(cell).0.is_nan()).then_some(cell)
     }
 
     /// The rows next to a pole that their centres do not reach.
     pub(crate) fn rows_at_poles(&self) -> impl Iterator<Item = usize> + '_ {
         let ends = [0, self.rows.saturating_sub(1)].into_iter().zip(self.poles);
         ends.filter(|&(row, at_pole)| {
-            at_pole && self.periodic && self.centre_deg(row * self.columns).1.abs() < 90.0 - CLOSED_DEG
+            at_pole
+                && self.topology.periodic
+                && self.centre_deg(row * self.columns).1.abs() < 90.0 - CLOSED_DEG
         })
         .map(|(row, _)| row)
     }
@@ -397,7 +560,8 @@ impl Mesh {
     /// The cells around a cell, each once, in a fixed order; masked ones too.
     pub(crate) fn neighbours(&self, cell: usize, found: &mut Vec<usize>) {
         found.clear();
-        let (j, i) = ((cell / self.columns) as isize, (cell % self.columns) as isize);
+        let (j, i) = self.place(cell);
+        let (j, i) = (j as isize, i as isize);
         for (dj, di) in [(0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)] {
             if let Some(neighbour) = self.cell_at(j + dj, i + di)
                 && neighbour != cell
@@ -408,33 +572,62 @@ impl Mesh {
         }
     }
 
-    /// Four corners for each cell: means of the centres around them, those outside of the grid mirrored at its edge.
+    /// Four corners for each cell, as stored: means of the centres around them, those outside of the grid mirrored at its edge, those
+    /// without a place at the cell.
     fn corners_between_centres(&self) -> Vec<Vector> {
-        let (ny, nx) = (self.rows as isize, self.columns as isize);
+        let shape = self.grid_shape();
+        let (ny, nx) = (shape.0 as isize, shape.1 as isize);
+        let stored = |j: isize, i: isize| self.order.map(|order| order.cell((j as usize, i as usize)));
         let known = |j: isize, i: isize| {
             let inside = (0..ny).contains(&j) && (0..nx).contains(&i);
-            let cell = if inside { Some((j * nx + i) as usize) } else { self.cell_at(j, i) };
-            cell.map(|cell| self.centre(cell))
+            let cell = if inside { stored(j, i) } else { self.cell_at(j, i) };
+            cell.map(|cell| self.stored_centre_deg(cell))
+                .filter(|at| at.0.is_finite())
+                .map(Vector::from_degrees)
         };
         let mirrored = |edge: Option<Vector>, inner: Option<Vector>| Some(edge?.times(2.0).minus(inner?));
         let along = |j: isize, i: isize| {
             let inwards = if i < 0 { 1 } else { -1 };
-            known(j, i).or_else(|| mirrored(known(j, i + inwards), known(j, i + 2 * inwards)))
+            known(j, i).or_else(|| {
+                let outside = !(0..nx).contains(&i);
+                if outside { mirrored(known(j, i + inwards), known(j, i + 2 * inwards)) } else { None }
+            })
         };
         let centre = |j: isize, i: isize| {
             let inwards = if j < 0 { 1 } else { -1 };
-            along(j, i).or_else(|| mirrored(along(j + inwards, i), along(j + 2 * inwards, i)))
-        };
-        let around = |j: isize, i: isize| {
-            let own = self.centre((j * nx + i) as usize);
-            [(-1, -1), (-1, 1), (1, 1), (1, -1)].map(|(dj, di)| {
-                [(0, di), (dj, 0), (dj, di)]
-                    .into_iter()
-                    .fold(own, |sum, (dj, di)| sum.plus(centre(j + dj, i + di).unwrap_or(own)))
-                    .normalised()
+            along(j, i).or_else(|| {
+                let outside = !(0..ny).contains(&j);
+                if outside { mirrored(along(j + inwards, i), along(j + 2 * inwards, i)) } else { None }
             })
         };
-        (0..ny).flat_map(|j| (0..nx).flat_map(move |i| around(j, i))).collect()
+        let around = |cell: usize| {
+            let (j, i) = self.place(cell);
+            let (j, i) = (j as isize, i as isize);
+            let Some(own) = known(j, i) else { return [Vector::from_degrees((0.0, 0.0)); 4] };
+            // Cells without a place are where the others of the corner have them, so that neighbours agree on their corners.
+            let beyond =
+                |edge: Vector, j: isize, i: isize| mirrored(Some(edge), centre(j, i)).unwrap_or(edge);
+            [(-1, -1), (-1, 1), (1, 1), (1, -1)].map(|(dj, di)| {
+                let across_up = (centre(j, i + di), centre(j + dj, i), centre(j + dj, i + di));
+                let [across, up, corner] = match across_up {
+                    (Some(across), Some(up), Some(corner)) => [across, up, corner],
+                    (Some(across), Some(up), None) => [across, up, across.plus(up).minus(own)],
+                    (Some(across), None, Some(corner)) => [across, own.plus(corner).minus(across), corner],
+                    (None, Some(up), Some(corner)) => [own.plus(corner).minus(up), up, corner],
+                    (Some(across), None, None) => {
+                        [across, beyond(own, j - dj, i), beyond(across, j - dj, i + di)]
+                    }
+                    (None, Some(up), None) => [beyond(own, j, i - di), up, beyond(up, j + dj, i - di)],
+                    (None, None, Some(corner)) => [own, corner, corner],
+                    (None, None, None) => {
+                        let (across, up) = (beyond(own, j, i - di), beyond(own, j - dj, i));
+                        [across, up, across.plus(up).minus(own)]
+                    }
+                };
+                own.plus(across).plus(up).plus(corner).normalised()
+            })
+        };
+        (0..self.len()).flat_map(around).collect()
     }
 }
 
@@ -442,13 +635,30 @@ fn check_size(cells: usize) -> Result<(), Error> {
     if cells > i32::MAX as usize { Err(Error::TooLarge { cells }) } else { Ok(()) }
 }
 
-/// How the cells of a file repeat, as `grid` finds it.
-fn topology(rows: usize, columns: usize, centres: &[(f64, f64)]) -> Topology {
-    let array = |part: fn(&(f64, f64)) -> f64| {
-        ndarray::Array2::from_shape_vec((rows, columns), centres.iter().map(part).collect())
-    };
-    let (Ok(lon_deg), Ok(lat_deg)) = (array(|c| c.0), array(|c| c.1)) else { return NO_SEAM };
-    OceanGrid::from_t_points(grid::Points { lon_deg, lat_deg }).map_or(NO_SEAM, |grid| grid.topology())
+/// Corners that each of `cells` has.
+fn corners_per_cell(
+    cells: usize,
+    centres_deg: &[(f64, f64)],
+    corners_deg: &[(f64, f64)],
+) -> Result<usize, Error> {
+    check_size(cells)?;
+    if cells == 0 || centres_deg.len() != cells {
+        return Err(Error::Count { what: "centres", cells, values: centres_deg.len() });
+    }
+    let per_cell = corners_deg.len() / cells;
+    if per_cell < 3 || corners_deg.len() != per_cell * cells {
+        return Err(Error::Count { what: "corners", cells, values: corners_deg.len() });
+    }
+    Ok(per_cell)
+}
+
+/// Centres as arrays.
+fn points((rows, columns): (usize, usize), centres_deg: &[(f64, f64)]) -> Points {
+    let at = |j: usize, i: usize| centres_deg[j * columns + i];
+    Points {
+        lon_deg: Array2::from_shape_fn((rows, columns), |(j, i)| at(j, i).0),
+        lat_deg: Array2::from_shape_fn((rows, columns), |(j, i)| at(j, i).1),
+    }
 }
 
 /// Turns the clockwise cells round.

@@ -1,13 +1,14 @@
 //! The cells of the grid in a file.
 //!
+//! * A SCRIP grid file, an ESMF unstructured mesh: centres, corners and mask as they are there.
 //! * A NEMO coordinates file (T points and F points among others): the T cells.
 //! * Axes or two-dimensional longitudes and latitudes after the CF conventions, with the bounds that their `bounds`
 //!   attributes name, or else with edges half way between the centres.
 
 use dataset::cf::{self, GridKind, Guess};
 use dataset::{Dataset, Variable};
-use grid::{OceanGrid, RegularGrid};
-use ndarray::{Array2, Ix1, Ix2, Ix3};
+use grid::{CellFile, OceanGrid, ReadGrid, RegularGrid};
+use ndarray::{Ix1, Ix2, Ix3};
 
 use crate::{Error, Mesh};
 
@@ -44,11 +45,15 @@ impl Mesh {
     /// # Errors
     /// [`ReadError`], without the file's name.
     pub fn from_dataset(file: &Dataset, named: Option<(&str, &str)>) -> Result<Self, ReadError> {
-        if named.is_none()
-            && let Ok(read) = OceanGrid::from_dataset(file)
-            && read.grid.mesh().is_some()
-        {
-            return Ok(Self::ocean(&read.grid)?);
+        if named.is_none() {
+            if let Some(cells) = CellFile::read(file)? {
+                return Ok(Self::of_cell_file(cells)?);
+            }
+            if let Ok(read) = OceanGrid::from_dataset(file)
+                && read.grid.mesh().is_some()
+            {
+                return Ok(of_ocean(&read)?);
+            }
         }
         let header = file.header();
         let (lon, lat) = match (named, cf::guess(&header)) {
@@ -100,6 +105,11 @@ impl Mesh {
 
 fn shape(variable: &Variable, expected: String) -> ReadError {
     ReadError::Shape { name: variable.name.clone(), shape: variable.shape().to_vec(), expected }
+}
+
+/// The cells of an ocean grid, in the order of its file.
+fn of_ocean(read: &ReadGrid) -> Result<Mesh, Error> {
+    if read.transposed { Mesh::ocean_transposed(&read.grid) } else { Mesh::ocean(&read.grid) }
 }
 
 fn of_names(file: &Dataset, lon: &str, lat: &str) -> Result<Mesh, ReadError> {
@@ -162,31 +172,27 @@ fn edges(bounds: &Variable, centres: &[f64], turn: f64) -> Option<Vec<f64>> {
 }
 
 fn curvilinear(file: &Dataset, lon: &Variable, lat: &Variable) -> Result<Mesh, ReadError> {
-    let plane = |v: &Variable| -> Result<Array2<f64>, ReadError> {
-        let values = v.decode().and_then(|mut values| {
-            while values.ndim() > 2 && values.shape()[0] == 1 {
-                values = values.remove_axis(ndarray::Axis(0));
-            }
-            values.into_dimensionality::<Ix2>().ok()
-        });
-        values.ok_or_else(|| shape(v, "rows by columns of numbers".to_owned()))
+    let read = OceanGrid::from_named(file, &lon.name, &lat.name)?;
+    let stored = read.grid.t().clone().rearranged(read.transposed, false);
+    let (rows, columns) = stored.lon_deg.dim();
+    let corners = |coordinate: &Variable| {
+        let of_cells = bounds(file, coordinate)?;
+        // Bounds may leave the units to the coordinate.
+        let units = of_cells.attributes.text("units").or_else(|| coordinate.attributes.text("units"));
+        let in_radians = units.is_some_and(|units| units.trim().to_lowercase().starts_with("rad"));
+        let values = of_cells.decode()?.into_dimensionality::<Ix3>().ok()?;
+        let values = if in_radians { values.mapv_into(f64::to_degrees) } else { values };
+        (values.dim().0 == rows && values.dim().1 == columns && values.dim().2 >= 3).then_some(values)
     };
-    let (lon_deg, lat_deg) = (plane(lon)?, plane(lat)?);
-    let dimensions = lon_deg.dim();
-    let corners = |v: &Variable| {
-        let values = v.decode()?.into_dimensionality::<Ix3>().ok()?;
-        let (rows, columns, corners) = values.dim();
-        ((rows, columns) == dimensions && corners >= 3).then_some(values)
-    };
-    let of = |coordinate: &Variable| bounds(file, coordinate).and_then(corners);
-    if let (Some(corner_lon), Some(corner_lat)) = (of(lon), of(lat)) {
+    if let (Some(corner_lon), Some(corner_lat)) = (corners(lon), corners(lat))
+        && corner_lon.dim() == corner_lat.dim()
+    {
         let pairs = |a: &mut dyn Iterator<Item = &f64>,
                      b: &mut dyn Iterator<Item = &f64>|
          -> Vec<(f64, f64)> { a.copied().zip(b.copied()).collect() };
-        let centres = pairs(&mut lon_deg.iter(), &mut lat_deg.iter());
+        let centres = pairs(&mut stored.lon_deg.iter(), &mut stored.lat_deg.iter());
         let corners = pairs(&mut corner_lon.iter(), &mut corner_lat.iter());
-        return Ok(Mesh::curvilinear(dimensions, centres, &corners)?);
+        return Ok(Mesh::curvilinear((rows, columns), centres, &corners)?);
     }
-    let points = grid::Points { lon_deg: lon_deg.mapv(grid::sphere::wrap_longitude), lat_deg };
-    Ok(Mesh::ocean(&OceanGrid::from_t_points(points)?)?)
+    Ok(if read.grid.mesh().is_some() { of_ocean(&read)? } else { Mesh::of_centres(stored)? })
 }

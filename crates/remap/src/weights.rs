@@ -1,6 +1,9 @@
 //! The sparse matrix from source to target cells.
 
-use crate::{Mesh, bilinear, conservative, nearest};
+use crate::{Error, Mesh, bilinear, conservative, nearest};
+
+/// How much more than the whole the parts of a cell may add up to: corners in single precision are that inexact.
+const MAX_EXCESS: f64 = 1e-3;
 
 /// How target values are made of source values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +50,23 @@ pub struct Weights {
     pub target_fraction: Vec<f64>,
 }
 
-/// The weights between two meshes; the same for any number of threads, bit for bit.
+/// The weights between two meshes; the same for any number of threads, bit for bit. Before they go into a file, they are
+/// [`checked`](Weights::checked).
 pub fn weights(source: &Mesh, target: &Mesh, method: Method, norm: Norm) -> Weights {
     match method {
         Method::Conservative => conservative::first_order(source, target, norm),
         Method::Conservative2 => conservative::second_order(source, target, norm),
         Method::Bilinear => bilinear::bilinear(source, target),
         Method::Nearest => nearest::nearest(source, target),
+    }
+}
+
+fn refuse_excess((side, other): (&'static str, &'static str), fractions: &[f64]) -> Result<(), Error> {
+    let wrong = fractions.iter().filter(|&&part| part > 1.0 + MAX_EXCESS).count();
+    let most = fractions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    match most {
+        Some((cell, &sum)) if wrong > 0 => Err(Error::Overlapping { side, other, wrong, cell, sum }),
+        _ => Ok(()),
     }
 }
 
@@ -106,6 +119,18 @@ pub(crate) fn flat(rows: Vec<Links>) -> (Vec<usize>, Vec<u32>, Vec<f64>) {
 }
 
 impl Weights {
+    /// The weights, if they are parts of a whole.
+    ///
+    /// # Errors
+    /// [`Error::Overlapping`] when the cells of a mesh cover each other, so that conservative weights would add up to more than
+    /// one.
+    pub fn checked(self) -> Result<Self, Error> {
+        // What cells of one grid cover twice is found in the other.
+        refuse_excess(("source", "target"), &self.target_fraction)?;
+        refuse_excess(("target", "source"), &self.source_fraction)?;
+        Ok(self)
+    }
+
     /// Number of links.
     pub fn len(&self) -> usize {
         self.source.len()

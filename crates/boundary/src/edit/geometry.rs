@@ -119,7 +119,7 @@ impl Map {
             Err(_) => points,
             Ok(grid) => {
                 let topology = grid.topology();
-                let joined = topology.overlap == Overlap::TwoColumns || neighbours_across(&points);
+                let joined = topology.overlap != Overlap::None || neighbours_across(&points);
                 let date_line = if joined { DateLine::Joined } else { DateLine::Open };
                 seams = Seams { date_line, overlap: topology.overlap, fold: topology.fold };
                 points
@@ -254,6 +254,7 @@ impl Map {
         let beyond = match (self.seams.date_line, self.seams.overlap) {
             (DateLine::Open, _) => None,
             (DateLine::Joined, Overlap::TwoColumns) if self.columns >= 4 => Some(self.columns - 3),
+            (DateLine::Joined, Overlap::OneColumn) if self.columns >= 4 => Some(self.columns - 2),
             (DateLine::Joined, _) => Some(self.columns - 1),
         };
         [
@@ -275,6 +276,8 @@ impl Map {
             Overlap::TwoColumns if columns >= 4 && column + 2 >= columns => {
                 Some(at(row, column + 2 - columns))
             }
+            Overlap::OneColumn if column == 0 => Some(at(row, columns - 1)),
+            Overlap::OneColumn if column + 1 == columns => Some(at(row, 0)),
             _ => None,
         };
         let folded = match self.seams.fold {
@@ -285,15 +288,41 @@ impl Map {
             Fold::TPivot if rows >= 3 && row + 3 >= rows && column >= 1 => {
                 Some(at(2 * (rows - 2) - row, columns - column))
             }
+            Fold::Other(mirror) if mirror.rows >= row && mirror.rows - row < rows => {
+                self.across(mirror, row, column)
+            }
             _ => None,
         };
         across.into_iter().chain(folded).filter(move |&other| other != cell)
     }
 
+    /// The cell in the same place as one, or across the fold from it, by the sums of rows and columns.
+    fn across(&self, mirror: grid::Mirror, row: usize, column: usize) -> Option<usize> {
+        let topology = grid::Topology {
+            overlap: self.seams.overlap,
+            fold: Fold::None,
+            periodic: self.seams.date_line == DateLine::Joined,
+        };
+        let (row, column) = (mirror.rows as isize - row as isize, mirror.columns as isize - column as isize);
+        topology.cell(self.dim(), row, column).map(|(row, column)| row * self.columns + column)
+    }
+
+    /// The neighbour of a cell of the last row across a fold right behind it, where no row is repeated.
+    fn behind(&self, cell: usize) -> Option<usize> {
+        let (row, column) = self.position(cell);
+        match self.seams.fold {
+            Fold::Other(mirror) if row + 1 == self.rows && mirror.rows + 1 == 2 * self.rows => {
+                let mirror = grid::Mirror { rows: mirror.rows - 1, ..mirror };
+                self.across(mirror, row, column).filter(|&other| other != cell)
+            }
+            _ => None,
+        }
+    }
+
     /// All cells that touch a cell along an edge: those beside it and those beside the cells in the same place, and these
     /// themselves.
     pub(super) fn touching(&self, cell: usize) -> impl Iterator<Item = usize> {
-        self.beside(cell).into_iter().flatten().chain(self.twins(cell))
+        self.beside(cell).into_iter().flatten().chain(self.twins(cell)).chain(self.behind(cell))
     }
 
     /// Pairs of cells that are connected though they are no neighbours in the array.
@@ -303,11 +332,11 @@ impl Map {
         if self.seams.date_line == DateLine::Joined && columns > 1 {
             pairs.extend((0..rows).map(|row| (row * columns, (row + 1) * columns - 1)));
         }
-        if self.seams.overlap == Overlap::TwoColumns || self.seams.fold != Fold::None {
+        if self.seams.overlap != Overlap::None || self.seams.fold != Fold::None {
             let northern = rows.saturating_sub(3) * columns..rows * columns;
             let western = (0..rows).flat_map(|row| [row * columns, row * columns + 1.min(columns - 1)]);
             for cell in western.chain(northern) {
-                pairs.extend(self.twins(cell).map(|twin| (cell, twin)));
+                pairs.extend(self.twins(cell).chain(self.behind(cell)).map(|other| (cell, other)));
             }
         }
         pairs

@@ -152,6 +152,17 @@ pub fn run(
 
     progress.report("bathymetry on the ocean grid", 0.8);
     let depths = sample_depths(&heights_m, ocean, release)?;
+    let absent = bathymetry::absent_cells(ocean);
+    if absent > 0 {
+        findings.push(Finding::warning(
+            "ocean-cells-without-place",
+            format!(
+                "{absent} of {} cells of the ocean grid have no place (their coordinates are missing, or the same for many cells, as \
+                 where a model leaves out the processors of land): they are land in the bathymetry",
+                ocean.lon_deg.len()
+            ),
+        ));
+    }
     if bathymetry::beyond_one_turn(ocean.lon_deg.view()) {
         findings.push(Finding::note(
             "ocean-grid-longitudes",

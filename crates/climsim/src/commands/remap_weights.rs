@@ -28,7 +28,10 @@ pub(crate) fn run(arguments: &RemapWeights) -> Result<()> {
         WeightFormat::Scrip => remap::Format::Scrip,
         WeightFormat::Esmf => remap::Format::Esmf,
     };
-    let weights = remap::weights(&source, &target, method, norm);
+    source.supports(method).with_context(|| arguments.source.display().to_string())?;
+    let weights = remap::weights(&source, &target, method, norm).checked().with_context(|| {
+        format!("weights from {} to {}", arguments.source.display(), arguments.target.display())
+    })?;
     if weights.is_empty() {
         bail!(
             "{} and {} have no place in common: nothing to interpolate",
@@ -49,6 +52,15 @@ fn read(path: &Path, coordinates: Option<&Names>, mask: Option<&str>) -> Result<
     let named = coordinates.map(|names| (names.lon.as_str(), names.lat.as_str()));
     let context = || format!("reading the grid of {}", path.display());
     let mesh = Mesh::from_dataset(&file, named).with_context(context)?;
+    let absent = mesh.absent_cells();
+    if absent > 0 {
+        eprintln!(
+            "remap-weights: warning: {absent} of {} cells of {} have no place (their coordinates are missing, or the same for many \
+             cells): they take no part",
+            mesh.len(),
+            path.display()
+        );
+    }
     let Some(mask) = mask else { return Ok(mesh) };
     let (name, value) = match mask.split_once('=') {
         Some((name, value)) => {

@@ -24,7 +24,7 @@ pub(super) fn of_topography(
     topo_var: &str,
     arguments: &arguments::Routing,
 ) -> Result<Products> {
-    let ocean = t_points(arguments.ocean_grid.as_deref())?;
+    let ocean = t_points(arguments)?;
     let parameters = Parameters {
         lon: arguments.coordinates.lon.clone(),
         lat: arguments.coordinates.lat.clone(),
@@ -60,13 +60,19 @@ pub(super) fn of_topography(
     Ok(products)
 }
 
-fn t_points(file: Option<&Path>) -> Result<Points> {
-    let Some(path) = file else {
+fn t_points(arguments: &arguments::Routing) -> Result<Points> {
+    let Some(path) = arguments.ocean_grid.as_deref() else {
         return orca::t_points(&orca::Parameters::default()).context("generating the ocean grid");
     };
-    let read = OceanGrid::from_dataset(&files::read(path)?)
-        .with_context(|| format!("reading the ocean grid {}", path.display()))?;
-    eprintln!("routing: note: {}", read.chosen);
+    let file = files::read(path)?;
+    let read = match &arguments.ocean_coordinates {
+        Some(names) => OceanGrid::from_named(&file, &names.lon, &names.lat),
+        None => OceanGrid::from_dataset(&file),
+    };
+    let read = read.with_context(|| format!("reading the ocean grid {}", path.display()))?;
+    for note in read.notes() {
+        eprintln!("routing: note: {note}");
+    }
     Ok(read.grid.t().clone())
 }
 

@@ -4,7 +4,7 @@
 //! areas of one). Repeated ocean cells and the first row are land for the coupler.
 
 use dataset::{Attributes, Dataset, Variable};
-use grid::{Fold, Overlap};
+use grid::Overlap;
 use ndarray::{Array2, Zip};
 
 use super::domsk::{self, globals, stamp};
@@ -152,7 +152,7 @@ fn stored_fraction(outcome: &Outcome) -> Array2<f64> {
 fn uncoupled(ocean: &Ocean) -> Array2<bool> {
     let (ny, nx) = ocean.shape();
     let mut land = Array2::from_shape_fn((ny, nx), |(j, i)| {
-        let north = ocean.topology.fold != Fold::None && j == ny - 1;
+        let north = ocean.topology.fold.repeats_last_row() && j == ny - 1;
         let side = ocean.topology.overlap == Overlap::TwoColumns && (i == 0 || i == nx - 1);
         j == 0 || north || side
     });

@@ -23,7 +23,7 @@ fn nperio(outcome: &Outcome) -> i32 {
         (Fold::TPivot, _) => 4,
         (Fold::None, Overlap::TwoColumns) => 1,
         // This model has no number for a grid that closes without repeating; nor has it such grids.
-        (Fold::None, Overlap::None) => 0,
+        (Fold::None | Fold::Other(_), _) => 0,
     }
 }
 

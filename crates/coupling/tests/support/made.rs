@@ -68,7 +68,7 @@ pub(crate) fn f_pivot(columns: usize, rows: usize) -> Dataset {
 pub(crate) fn t_pivot(columns: usize, rows: usize) -> Dataset {
     let old = f_pivot(columns, rows);
     let mut new = Dataset::new();
-    let topology = Topology { overlap: Overlap::TwoColumns, fold: Fold::TPivot };
+    let topology = Topology { overlap: Overlap::TwoColumns, fold: Fold::TPivot, periodic: true };
     for (to, from, (north, east)) in
         [('t', 'f', (0, -1)), ('u', 'v', (0, 0)), ('v', 'u', (1, -1)), ('f', 't', (1, 0))]
     {

@@ -2,26 +2,48 @@
 
 use std::fmt;
 
-use dataset::{Dataset, Variable};
-use ndarray::{Array2, Axis, Ix1, Ix2};
+use dataset::axes::degrees_per_unit;
+use dataset::{Dataset, Variable, VariableHeader};
+use ndarray::{Array2, ArrayD, Axis, Ix1, Ix2};
 
-use super::{Mesh, OceanGrid, Points, ScaleFactors, Staggered};
+use super::{Layout, Mesh, OceanGrid, Points, ScaleFactors, Staggered, absent};
+use crate::cell_file::{self, CellFile};
 use crate::error::Error;
 use crate::sphere::wrap_longitude;
 
 /// Names of T points, in the order of preference: what the platform always read, then NEMO's explicit T points,
-/// then the names of output files, then words in full.
-const T_POINTS: [(&str, &str); 6] = [
+/// then the names of output files, then words in full, then those of other models (POP and CICE, MOM, HYCOM, ROMS).
+const T_POINTS: [(&str, &str); 14] = [
     ("lon", "lat"),
     ("glamt", "gphit"),
     ("nav_lon", "nav_lat"),
+    ("nav_lon_grid_t", "nav_lat_grid_t"),
     ("longitude", "latitude"),
-    ("TLON", "TLAT"),
+    ("tlon", "tlat"),
+    ("tlong", "tlat"),
+    ("geolon_t", "geolat_t"),
     ("geolon", "geolat"),
+    ("x_t", "y_t"),
+    ("plon", "plat"),
+    ("lon_rho", "lat_rho"),
+    ("lont", "latt"),
+    ("lon_t", "lat_t"),
+];
+
+/// Names of the first dimension of arrays stored as (x, y), and of the second.
+const X_AND_Y: [(&str, &str); 8] = [
+    ("x", "y"),
+    ("lon", "lat"),
+    ("longitude", "latitude"),
+    ("nlon", "nlat"),
+    ("i", "j"),
+    ("ni", "nj"),
+    ("xh", "yh"),
+    ("xt_ocean", "yt_ocean"),
 ];
 
 /// The most points that axes may span, as many as a regridded map may have: a small file can name billions.
-const MOST_POINTS: usize = 1 << 26;
+const MAX_POINTS: usize = 1 << 26;
 
 /// A grid that was read, and from what.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +52,8 @@ pub struct ReadGrid {
     pub grid: OceanGrid,
     /// The variables that were taken for the T points.
     pub chosen: Chosen,
+    /// Whether the file stores its arrays as columns by rows (x, y); the grid is rows by columns all the same.
+    pub transposed: bool,
     /// Why the grid has no mesh, if it has none.
     pub no_mesh_because: Option<String>,
 }
@@ -50,20 +74,29 @@ pub struct Chosen {
 /// Why two variables were taken for the coordinates of the T points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
+    /// The user named them.
+    Named,
+    /// The `coordinates` attribute of another variable names them.
+    Attribute,
     /// Their names are the customary ones for T points.
     Name,
     /// They are the only ones with `lon` and `lat` in their names.
     OnlyOnes,
     /// They are the axes of a regular grid.
     Axes,
+    /// They are the centres of a SCRIP grid file.
+    Scrip,
 }
 
 impl fmt::Display for Chosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.choice {
+            Choice::Named => "as named",
+            Choice::Attribute => "named by a coordinates attribute",
             Choice::Name => "customary names of the cell centres",
             Choice::OnlyOnes => "the only ones with lon and lat in their names",
             Choice::Axes => "the axes of a regular grid",
+            Choice::Scrip => "the centres of a SCRIP grid file",
         };
         write!(f, "ocean grid read from {} and {} ({why})", self.lon, self.lat)?;
         if !self.others.is_empty() {
@@ -73,47 +106,137 @@ impl fmt::Display for Chosen {
     }
 }
 
+impl ReadGrid {
+    /// What the user should know of how the grid was read: sentences, the first of them [`Chosen`].
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = vec![self.chosen.to_string()];
+        if self.transposed {
+            notes.push(
+                "its arrays are stored as columns by rows (x, y); they are read as rows by columns"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+}
+
 impl OceanGrid {
     /// The ocean grid in a modeller's file: T points, and the mesh when the file holds all of it.
     ///
-    /// T points are taken from two-dimensional variables with the customary names (`lon`/`lat`, `glamt`/`gphit`,
-    /// `nav_lon`/`nav_lat`, ...), else from the only variable with `lon` and the only one with `lat` in its name, else
-    /// from the axes of a regular grid. Leading dimensions of length one (time, depth) are dropped. Longitudes
-    /// are wrapped to -180..=180, those already there unchanged bit for bit.
+    /// T points are taken from the two-dimensional variables that a `coordinates` attribute names, else from those with the customary names
+    /// (`lon`/`lat`, `glamt`/`gphit`, `nav_lon`/`nav_lat`, ...), else from the only variable with `lon` and the only one
+    /// with `lat` in its name, else from the axes of a regular grid. What stands off the centres by its name (corners, bounds, U, V
+    /// and F points) is never taken. A SCRIP grid file with rows and columns is read as that. Leading dimensions of length one (time, depth) are
+    /// dropped, arrays stored as (x, y) exchanged, radians converted. Longitudes are wrapped to -180..=180, those already there unchanged bit for bit.
     ///
     /// # Errors
-    /// [`Error::NoCoordinates`] with the candidates when nothing fits, and what is wrong with the chosen pair
-    /// otherwise.
+    /// [`Error::NoCoordinates`] with the candidates when nothing fits, [`Error::Unstructured`] for meshes without rows and
+    /// columns, and what is wrong with the chosen pair otherwise.
     pub fn from_dataset(file: &Dataset) -> Result<ReadGrid, Error> {
-        let candidates = |words: [&str; 2]| -> Vec<&Variable> {
-            let named = |v: &&Variable| {
-                let name = v.name.to_lowercase();
-                v.values.is_numeric() && words.iter().any(|word| name.contains(word))
-            };
-            file.variables.iter().filter(named).collect()
-        };
-        let (longitudes, latitudes) = (candidates(["lon", "glam"]), candidates(["lat", "gphi"]));
+        if let Some(cells) = CellFile::read(file)? {
+            return of_cells(cells);
+        }
+        let (longitudes, latitudes) = (candidates(file, Coordinate::Lon), candidates(file, Coordinate::Lat));
         let (lon, lat, choice) =
             choose(file, &longitudes, &latitudes).ok_or_else(|| Error::NoCoordinates {
                 longitudes: longitudes.iter().map(|v| describe(v)).collect(),
                 latitudes: latitudes.iter().map(|v| describe(v)).collect(),
             })?;
-
-        let t = points(lon, lat, choice)?;
-        let mesh = read_mesh(file, t.lon_deg.dim());
         let others = longitudes
             .iter()
             .chain(&latitudes)
             .filter(|v| v.name != lon.name && v.name != lat.name && !stands_off_the_centres(&v.name))
             .map(|v| v.name.clone())
             .collect();
-        let chosen = Chosen { lon: lon.name.clone(), lat: lat.name.clone(), choice, others };
-        let (mesh, no_mesh_because) = match mesh {
-            Ok(mesh) => (Some(mesh), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        Ok(ReadGrid { grid: Self::from_parts(t, mesh), chosen, no_mesh_because })
+        of_variables(file, lon, lat, choice, others)
     }
+
+    /// The ocean grid in a file whose longitudes and latitudes of T points the user names.
+    ///
+    /// # Errors
+    /// [`Error::NoVariable`], and what is wrong with the pair.
+    pub fn from_named(file: &Dataset, lon: &str, lat: &str) -> Result<ReadGrid, Error> {
+        let numeric = |name: &str| {
+            file.variable(name).filter(|v| v.values.is_numeric()).ok_or_else(|| Error::NoVariable {
+                name: name.to_owned(),
+                known: file.variables.iter().map(|v| v.name.clone()).collect(),
+            })
+        };
+        of_variables(file, numeric(lon)?, numeric(lat)?, Choice::Named, Vec::new())
+    }
+}
+
+/// The grid of T points in two variables, and of the mesh beside them.
+fn of_variables(
+    file: &Dataset,
+    lon: &Variable,
+    lat: &Variable,
+    choice: Choice,
+    others: Vec<String>,
+) -> Result<ReadGrid, Error> {
+    let mut t = points(lon, lat)?;
+    t.check_shape(&lon.name, &lat.name)?;
+    let transposed = lon.dimensions.len() > 1 && is_transposed(lon, &t);
+    if transposed {
+        t = t.rearranged(true, false);
+    }
+    let mut t = t.placed(&lon.name, &lat.name)?;
+    t.lon_deg.mapv_inplace(wrap_longitude);
+    let chosen = Chosen { lon: lon.name.clone(), lat: lat.name.clone(), choice, others };
+    let mesh = if stands_off_the_centres(&lon.name) {
+        Err(format!("{} and {} are not the centres of the cells", lon.name, lat.name))
+    } else {
+        read_mesh(file, &t, transposed)
+    };
+    let (mesh, no_mesh_because) = match mesh {
+        Ok(mesh) => (Some(mesh), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    Ok(ReadGrid { grid: OceanGrid::from_parts(t, mesh), chosen, transposed, no_mesh_because })
+}
+
+/// The grid of a file that describes cells one by one.
+fn of_cells(cells: CellFile) -> Result<ReadGrid, Error> {
+    let Some((rows, columns)) = cells.shape else {
+        return Err(Error::Unstructured { kind: cells.kind, cells: cells.centres_deg.len() });
+    };
+    let array = |part: fn(&(f64, f64)) -> f64| {
+        Array2::from_shape_vec((rows, columns), cells.centres_deg.iter().map(part).collect())
+    };
+    let (lon, lat) = cell_file::SCRIP_CENTRES;
+    let (Ok(lon_deg), Ok(lat_deg)) = (array(|c| c.0), array(|c| c.1)) else {
+        return Err(Error::Empty { lon: lon.to_owned(), lat: lat.to_owned() });
+    };
+    let mut t = Points { lon_deg, lat_deg }.placed(lon, lat)?;
+    t.lon_deg.mapv_inplace(wrap_longitude);
+    let chosen =
+        Chosen { lon: lon.to_owned(), lat: lat.to_owned(), choice: Choice::Scrip, others: Vec::new() };
+    let no_mesh_because = Some("a SCRIP file holds centres and corners only".to_owned());
+    Ok(ReadGrid { grid: OceanGrid::from_parts(t, None), chosen, transposed: false, no_mesh_because })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coordinate {
+    Lon,
+    Lat,
+}
+
+/// The numeric variables that may be this coordinate by their name or their attributes; cell bounds are none.
+fn candidates(file: &Dataset, coordinate: Coordinate) -> Vec<&Variable> {
+    let (words, standard_name, direction) = match coordinate {
+        Coordinate::Lon => (["lon", "glam"], "longitude", "east"),
+        Coordinate::Lat => (["lat", "gphi"], "latitude", "north"),
+    };
+    let bounds: Vec<&str> = file.variables.iter().filter_map(|v| v.attributes.text("bounds")).collect();
+    let is = |v: &&Variable| {
+        let name = v.name.to_lowercase();
+        let attribute = |key: &str| v.attributes.text(key).map(|text| text.trim().to_lowercase());
+        let by_attributes = attribute("standard_name").is_some_and(|text| text == standard_name)
+            || attribute("units").is_some_and(|text| text.starts_with("degree") && text.ends_with(direction));
+        let named = words.iter().any(|word| name.contains(word));
+        v.values.is_numeric() && (named || by_attributes) && !bounds.contains(&v.name.as_str())
+    };
+    file.variables.iter().filter(is).collect()
 }
 
 fn choose<'a>(
@@ -121,18 +244,24 @@ fn choose<'a>(
     longitudes: &[&'a Variable],
     latitudes: &[&'a Variable],
 ) -> Option<(&'a Variable, &'a Variable, Choice)> {
-    let customary = || {
-        T_POINTS.iter().filter_map(|(lon, lat)| {
-            let numeric = |name| file.variable(name).filter(|v| v.values.is_numeric());
-            Some((numeric(lon)?, numeric(lat)?))
-        })
-    };
     let two_dimensional = |v: &Variable| squeezed_rank(v) == Some(2);
+    let numeric = |name: &str| {
+        let found =
+            file.variable(name).or_else(|| file.variables.iter().find(|v| v.name.eq_ignore_ascii_case(name)));
+        found.filter(|v| v.values.is_numeric())
+    };
+    let customary = || T_POINTS.iter().filter_map(|(lon, lat)| Some((numeric(lon)?, numeric(lat)?)));
+    let mut named = by_attributes(file, longitudes, latitudes);
+    named.retain(|(lon, lat)| two_dimensional(lon) && two_dimensional(lat));
+    if let [(lon, lat)] = named[..] {
+        return Some((lon, lat, Choice::Attribute));
+    }
     if let Some((lon, lat)) = customary().find(|(lon, lat)| two_dimensional(lon) && two_dimensional(lat)) {
         return Some((lon, lat, Choice::Name));
     }
     let only = |list: &[&'a Variable]| {
-        let mut flat = list.iter().copied().filter(|v| two_dimensional(v));
+        let centre = |v: &&Variable| two_dimensional(v) && !stands_off_the_centres(&v.name);
+        let mut flat = list.iter().copied().filter(centre);
         flat.next().filter(|_| flat.next().is_none())
     };
     if let (Some(lon), Some(lat)) = (only(longitudes), only(latitudes)) {
@@ -150,13 +279,40 @@ fn choose<'a>(
     }
 }
 
+/// The pairs that the `coordinates` attributes of variables name, each once, without those that stand off the centres.
+fn by_attributes<'a>(
+    file: &'a Dataset,
+    longitudes: &[&'a Variable],
+    latitudes: &[&'a Variable],
+) -> Vec<(&'a Variable, &'a Variable)> {
+    let mut pairs: Vec<(&Variable, &Variable)> = Vec::new();
+    for text in file.variables.iter().filter_map(|v| v.attributes.text("coordinates")) {
+        let among = |list: &[&'a Variable]| {
+            let centres = list.iter().copied().filter(|v| !stands_off_the_centres(&v.name));
+            centres.into_iter().find(|v| text.split_whitespace().any(|name| name == v.name))
+        };
+        if let (Some(lon), Some(lat)) = (among(longitudes), among(latitudes))
+            && !pairs.iter().any(|pair| pair.0.name == lon.name && pair.1.name == lat.name)
+        {
+            pairs.push((lon, lat));
+        }
+    }
+    pairs
+}
+
 /// True for names that can only mean corners or U, V, F points: nobody takes them for the centres.
 fn stands_off_the_centres(name: &str) -> bool {
     let name = name.to_lowercase();
-    let nemo = ["glam", "gphi"]
-        .iter()
-        .any(|stem| name.strip_prefix(stem).is_some_and(|point| ["u", "v", "f"].contains(&point)));
-    nemo || name.contains("bounds") || name.contains("bnds")
+    let of_stem = |stem: &str| {
+        let before = |point: &str| name.strip_prefix(point).is_some_and(|rest| rest.starts_with(stem));
+        let after = |point: &str| {
+            name.strip_suffix(point).is_some_and(|rest| rest.ends_with(stem) || rest.ends_with('_'))
+        };
+        ["u", "v", "q"].into_iter().any(before)
+            || (name.contains(stem) && ["u", "v", "f", "q", "c", "psi"].into_iter().any(after))
+    };
+    ["lon", "lat", "glam", "gphi"].into_iter().any(of_stem)
+        || ["bounds", "bnds", "corner", "vert"].iter().any(|word| name.contains(word))
 }
 
 /// Number of dimensions without leading ones of length one, of which at least two are kept.
@@ -170,39 +326,73 @@ fn describe(variable: &Variable) -> String {
     format!("{}({})", variable.name, variable.dimensions.join(", "))
 }
 
-fn points(lon: &Variable, lat: &Variable, choice: Choice) -> Result<Points, Error> {
-    let no_numbers =
-        || Error::NoCoordinates { longitudes: vec![describe(lon)], latitudes: vec![describe(lat)] };
-    let read = match choice {
-        Choice::Name | Choice::OnlyOnes => {
-            Points { lon_deg: flat(lon).ok_or_else(no_numbers)?, lat_deg: flat(lat).ok_or_else(no_numbers)? }
+/// The points of two variables, as the file stores them, in degrees.
+fn points(lon: &Variable, lat: &Variable) -> Result<Points, Error> {
+    let plane = |v: &Variable| flat(degrees(v)?).ok_or_else(|| no_numbers(v));
+    if squeezed_rank(lon) == Some(2) && squeezed_rank(lat) == Some(2) {
+        let (lon_deg, mut lat_deg) = (plane(lon)?, plane(lat)?);
+        let (of_lon, of_lat) =
+            (&lon.dimensions[lon.dimensions.len() - 2..], &lat.dimensions[lat.dimensions.len() - 2..]);
+        if of_lon != of_lat && of_lon[0] == of_lat[1] && of_lon[1] == of_lat[0] {
+            lat_deg = lat_deg.reversed_axes().as_standard_layout().into_owned();
         }
-        Choice::Axes => {
-            let axis = |v: &Variable| v.decode()?.into_dimensionality::<Ix1>().ok();
-            let (x, y) = (axis(lon).ok_or_else(no_numbers)?, axis(lat).ok_or_else(no_numbers)?);
-            let shape = (y.len(), x.len());
-            if shape.0.checked_mul(shape.1).is_none_or(|points| points > MOST_POINTS) {
-                return Err(Error::TooLarge {
-                    lon: lon.name.clone(),
-                    lat: lat.name.clone(),
-                    rows: shape.0,
-                    columns: shape.1,
-                    most: MOST_POINTS,
-                });
-            }
-            Points {
-                lon_deg: Array2::from_shape_fn(shape, |(_, i)| x[i]),
-                lat_deg: Array2::from_shape_fn(shape, |(j, _)| y[j]),
-            }
-        }
-    };
-    read.check(&lon.name, &lat.name)?;
-    Ok(Points { lon_deg: read.lon_deg.mapv_into(wrap_longitude), lat_deg: read.lat_deg })
+        return Ok(Points { lon_deg, lat_deg });
+    }
+    let axis = |v: &Variable| degrees(v)?.into_dimensionality::<Ix1>().map_err(|_| no_numbers(v));
+    let (x, y) = (axis(lon)?, axis(lat)?);
+    let shape = (y.len(), x.len());
+    if shape.0.checked_mul(shape.1).is_none_or(|points| points > MAX_POINTS) {
+        return Err(Error::TooLarge {
+            lon: lon.name.clone(),
+            lat: lat.name.clone(),
+            rows: shape.0,
+            columns: shape.1,
+            most: MAX_POINTS,
+        });
+    }
+    Ok(Points {
+        lon_deg: Array2::from_shape_fn(shape, |(_, i)| x[i]),
+        lat_deg: Array2::from_shape_fn(shape, |(j, _)| y[j]),
+    })
 }
 
-/// The values as rows by columns, leading dimensions of length one dropped.
-fn flat(variable: &Variable) -> Option<Array2<f64>> {
-    let mut array = variable.decode()?;
+/// True when a file stores columns by rows: by the names of the dimensions, or because the cells repeat and meet around the globe
+/// and across the north only when the arrays are exchanged.
+fn is_transposed(lon: &Variable, stored: &Points) -> bool {
+    if let [.., first, second] = lon.dimensions.as_slice() {
+        let (first, second) = (first.to_lowercase(), second.to_lowercase());
+        if X_AND_Y.iter().any(|&(x, y)| (x, y) == (first.as_str(), second.as_str())) {
+            return true;
+        }
+        if X_AND_Y.iter().any(|&(x, y)| (y, x) == (first.as_str(), second.as_str())) {
+            return false;
+        }
+    }
+    let mut points = stored.clone();
+    points.remove(&absent::absent(&points));
+    Layout::find(&points).transposed
+}
+
+/// The numbers of a coordinate in degrees, missing ones NaN.
+fn degrees(variable: &Variable) -> Result<ArrayD<f64>, Error> {
+    let header = VariableHeader {
+        name: variable.name.clone(),
+        dimensions: variable.dimensions.clone(),
+        shape: variable.shape().to_vec(),
+        data_type: variable.values.data_type(),
+        attributes: variable.attributes.clone(),
+    };
+    let per_unit = degrees_per_unit(&header)?;
+    let values = variable.decode().ok_or_else(|| no_numbers(variable))?;
+    Ok(if per_unit == 1.0 { values } else { values.mapv_into(|value| value * per_unit) })
+}
+
+fn no_numbers(variable: &Variable) -> Error {
+    Error::NoCoordinates { longitudes: vec![describe(variable)], latitudes: Vec::new() }
+}
+
+/// Values as rows by columns, leading dimensions of length one dropped.
+fn flat(mut array: ArrayD<f64>) -> Option<Array2<f64>> {
     while array.ndim() > 2 && array.shape()[0] == 1 {
         array = array.index_axis_move(Axis(0), 0);
     }
@@ -210,17 +400,21 @@ fn flat(variable: &Variable) -> Option<Array2<f64>> {
 }
 
 /// The mesh, when the file has every part of it, of the shape of the T points, with coordinates that are
-/// coordinates and sizes above zero; else what is wrong with it.
-fn read_mesh(file: &Dataset, shape: (usize, usize)) -> Result<Mesh, String> {
+/// coordinates and sizes above zero wherever the T points have a place; else what is wrong with it.
+fn read_mesh(file: &Dataset, t: &Points, transposed: bool) -> Result<Mesh, String> {
+    let shape = t.lon_deg.dim();
     let array = |name: &str| {
         let variable = file.variable(name).ok_or_else(|| format!("the file has no {name}"))?;
-        flat(variable).filter(|a| a.dim() == shape).ok_or_else(|| {
+        let values = if name.starts_with('e') { variable.decode() } else { degrees(variable).ok() };
+        let array = values.and_then(flat).map(|array| if transposed { array.reversed_axes() } else { array });
+        array.filter(|a| a.dim() == shape).map(|a| a.as_standard_layout().into_owned()).ok_or_else(|| {
             format!("{} is not of the shape of the T points, {} by {}", describe(variable), shape.0, shape.1)
         })
     };
     let size = |name: String| {
         let sizes = array(&name)?;
-        match sizes.indexed_iter().find(|(_, e)| !(**e > 0.0 && e.is_finite())) {
+        let wrong = |at: (usize, usize), e: f64| !(e > 0.0 && e.is_finite()) && t.lon_deg[at].is_finite();
+        match sizes.indexed_iter().find(|(at, e)| wrong(*at, **e)) {
             Some(((j, i), e)) => {
                 Err(format!("{name} is {e} at row {j}, column {i}: a size must be above zero"))
             }
@@ -232,8 +426,8 @@ fn read_mesh(file: &Dataset, shape: (usize, usize)) -> Result<Mesh, String> {
     };
     let staggered = |point: char| {
         let (lon, lat) = (format!("glam{point}"), format!("gphi{point}"));
-        let mut points = Points { lon_deg: array(&lon)?, lat_deg: array(&lat)? };
-        points.check(&lon, &lat).map_err(|error| error.to_string())?;
+        let points = Points { lon_deg: array(&lon)?, lat_deg: array(&lat)? };
+        let mut points = points.placed(&lon, &lat).map_err(|error| error.to_string())?;
         points.lon_deg.mapv_inplace(wrap_longitude);
         Ok::<_, String>(Staggered { points, scale: scale(point)? })
     };
@@ -327,8 +521,14 @@ mod tests {
         let mut file = with(&[("Lon_centre", YX, ramp(10.0, 0.0)), ("Lat_centre", YX, ramp(2.0, 0.0))]);
         assert_eq!(OceanGrid::from_dataset(&file).unwrap().chosen.choice, Choice::OnlyOnes);
         file.add_f64("lon_corner", YX, ramp(1.0, 0.0), Attributes::new());
+        assert_eq!(
+            OceanGrid::from_dataset(&file).unwrap().chosen.lon,
+            "Lon_centre",
+            "corners are no centres"
+        );
+        file.add_f64("lon_other", YX, ramp(1.0, 0.0), Attributes::new());
         let error = OceanGrid::from_dataset(&file).unwrap_err().to_string();
-        assert!(error.contains("Lon_centre(y, x), lon_corner(y, x)"), "{error}");
+        assert!(error.contains("Lon_centre(y, x), lon_corner(y, x), lon_other(y, x)"), "{error}");
         assert!(error.contains("Lat_centre(y, x)"), "{error}");
     }
 
@@ -353,7 +553,7 @@ mod tests {
     #[test]
     fn what_is_no_grid_is_an_error_and_no_panic() {
         let mut nan = ramp(10.0, 0.0);
-        nan[[1, 2]] = f64::NAN;
+        nan.slice_mut(ndarray::s![.., 1..]).fill(f64::NAN);
         let bad = |lon: ArrayD<f64>, lat: ArrayD<f64>, dimensions: &[&str]| {
             let mut file = Dataset::new();
             for (name, values) in [("lon", lon), ("lat", lat)] {
@@ -361,7 +561,8 @@ mod tests {
             }
             OceanGrid::from_dataset(&file).unwrap_err()
         };
-        assert!(matches!(bad(nan, ramp(2.0, 0.0), YX), Error::BadCoordinate { row: 1, column: 2, .. }));
+        let error = bad(nan, ramp(2.0, 0.0), YX);
+        assert!(matches!(error, Error::NoPlaces { cells: 9, of: 12, .. }), "{error:?}");
         assert!(matches!(bad(ramp(1.0, 0.0), ramp(100.0, 0.0), YX), Error::BadCoordinate { .. }));
         let narrow = Array2::zeros((3, 3)).into_dyn();
         assert!(matches!(bad(ramp(1.0, 0.0), narrow, YX), Error::ShapesDiffer { .. }));
