@@ -67,6 +67,14 @@ impl Desk {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Runs a command that has to succeed; gives what it printed, and what it noted beside.
+    fn said(&self, line: &str) -> Result<(String, String)> {
+        let output = self.run(line)?;
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(0), "climsim {line}: {said}");
+        Ok((String::from_utf8(output.stdout)?, said))
+    }
+
     /// Runs a command that has to fail with that code; gives what it complained of.
     fn fails(&self, code: i32, line: &str) -> Result<String> {
         let output = self.run(line)?;
@@ -597,5 +605,164 @@ fn the_doctor_finds_what_is_missing_and_what_changed() -> Result {
         assert!(told.contains(&name), "{name}: {told}");
     }
     assert!(errors(&output).contains("backup"), "{}", errors(&output));
+    Ok(())
+}
+
+/// A tripolar grid of `columns` by `rows` cells whose repeated columns and row are there.
+fn tripolar(columns: usize, rows: usize) -> Result<grid::OceanGrid> {
+    Ok(grid::orca::grid(&grid::orca::Parameters::for_size(columns, rows))?)
+}
+
+/// Two-dimensional coordinates under these names.
+fn centres(names: [&str; 2], points: &grid::Points) -> Dataset {
+    let mut file = Dataset::new();
+    for (name, values, units) in
+        [(names[0], &points.lon_deg, "degrees_east"), (names[1], &points.lat_deg, "degrees_north")]
+    {
+        file.add_f64(name, &["y", "x"], values.clone().into_dyn(), Attributes::new().with("units", units));
+    }
+    file
+}
+
+/// The sums of the weights in a SCRIP file, for each target cell that has any, and the number of links.
+fn sums(file: &Dataset) -> Result<(Vec<f64>, usize)> {
+    let numbers = |name: &str| file.variable(name).and_then(dataset::Variable::decode).ok_or("no links");
+    let (to, weights) = (numbers("dst_address")?, numbers("remap_matrix")?);
+    let mut sums = std::collections::BTreeMap::new();
+    for (to, weight) in to.iter().zip(&weights) {
+        *sums.entry(*to as u64).or_insert(0.0) += weight;
+    }
+    Ok((sums.into_values().collect(), to.len()))
+}
+
+#[test]
+fn weights_of_an_ocean_grid_add_up_to_one_however_it_is_stored() -> Result {
+    let desk = Desk::new()?;
+    let (lat, lon) = (axis(-87.0, 6.0, 30), axis(-177.0, 6.0, 60));
+    let target = relief_file("topo", Values::F64(heights(&lat, &lon).into_dyn()), &lat, &lon);
+    dataset::write(&target, desk.path("target.nc"))?;
+    let whole = tripolar(30, 25)?;
+    dataset::write(&whole.to_dataset(), desk.path("whole.nc"))?;
+    let mut cut = Dataset::new();
+    for variable in &whole.to_dataset().variables {
+        let values = variable.decode().ok_or("numbers")?;
+        let values = values.slice(ndarray::s![..24, 1..29]).to_owned();
+        cut.add_f64(&variable.name, &["y", "x"], values.into_dyn(), variable.attributes.clone());
+    }
+    dataset::write(&cut, desk.path("cut.nc"))?;
+    let mut holed = whole.t().clone();
+    for coordinate in [&mut holed.lon_deg, &mut holed.lat_deg] {
+        coordinate.slice_mut(ndarray::s![8..14, 10..16]).fill(0.0);
+    }
+    dataset::write(&centres(["nav_lon", "nav_lat"], &holed), desk.path("holed.nc"))?;
+    let mut links = Vec::new();
+    for name in ["whole", "cut", "holed"] {
+        desk.done(&format!(
+            "remap-weights {name}.nc target.nc --format scrip --norm destarea --out {name}-weights.nc"
+        ))?;
+        let (sums, count) = sums(&dataset::read(desk.path(&format!("{name}-weights.nc")))?)?;
+        assert!(sums.iter().all(|sum| *sum < 1.0 + 1e-6), "{name}: {sums:?}");
+        links.push(count);
+    }
+    assert_eq!(links[0], links[1], "the same cells with and without what is repeated");
+    let (_, said) = desk.said("remap-weights holed.nc target.nc --out again.nc")?;
+    assert!(said.contains("36 of 750 cells of holed.nc have no place"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn routing_takes_no_depth_for_cells_without_a_place_and_no_corners_for_centres() -> Result {
+    let desk = Desk::new()?;
+    let (lat, lon) = (axis(-87.5, 5.0, 36), axis(-177.5, 5.0, 72));
+    let heights = heights(&lat, &lon).into_dyn();
+    dataset::write(&relief_file("topo", Values::F64(heights), &lat, &lon), desk.path("t.nc"))?;
+    let mut points = tripolar(38, 31)?.t().clone();
+    for coordinate in [&mut points.lon_deg, &mut points.lat_deg] {
+        coordinate.slice_mut(ndarray::s![10..16, 20..26]).fill(0.0);
+    }
+    dataset::write(&centres(["nav_lon", "nav_lat"], &points), desk.path("holed.nc"))?;
+    let (_, said) = desk.said("routing t.nc --topo-var topo --ocean-grid holed.nc --out holed")?;
+    assert!(said.contains("36 of 1178 cells of the ocean grid have no place"), "{said}");
+    let made = dataset::read(desk.path("holed/bathy.nc"))?;
+    let depth = made.variable("Bathymetry").and_then(dataset::Variable::decode).ok_or("no depth")?;
+    assert!(depth.slice(ndarray::s![10..16, 20..26]).iter().all(|depth| *depth == 0.0));
+
+    // The coordinates attribute decides between two pairs, and an option does.
+    let mut pairs = centres(["lon_one", "lat_one"], &points);
+    let t = tripolar(38, 31)?.t().clone();
+    for variable in centres(["lon_two", "lat_two"], &t).variables {
+        pairs.variables.push(variable);
+    }
+    let said = {
+        dataset::write(&pairs, desk.path("pairs.nc"))?;
+        desk.fails(1, "routing t.nc --topo-var topo --ocean-grid pairs.nc --out pairs")?
+    };
+    assert!(said.contains("lon_one") && said.contains("lon_two"), "{said}");
+    desk.done(
+        "routing t.nc --topo-var topo --ocean-grid pairs.nc --ocean-coordinates lon_two,lat_two --out named",
+    )?;
+    let kmt = Attributes::new().with("coordinates", "lon_two lat_two");
+    pairs.add_f64("KMT", &["y", "x"], t.lat_deg.into_dyn(), kmt);
+    dataset::write(&pairs, desk.path("pairs.nc"))?;
+    desk.done("routing t.nc --topo-var topo --ocean-grid pairs.nc --out pairs")?;
+    assert_eq!(std::fs::read(desk.path("named/bathy.nc"))?, std::fs::read(desk.path("pairs/bathy.nc"))?);
+    Ok(())
+}
+
+#[test]
+fn a_bathymetry_with_a_time_is_that_without_and_undeclared_fill_values_are_said() -> Result {
+    let desk = Desk::new()?;
+    let plain = bathymetry();
+    dataset::write(&plain, desk.path("plain.nc"))?;
+    let depth = plain.variable("Bathymetry").and_then(dataset::Variable::decode).ok_or("no depth")?;
+    let with = |dimensions: &[&str], depth: ndarray::ArrayD<f64>| {
+        let mut file = plain.clone();
+        file.variables.retain(|v| v.name != "Bathymetry");
+        file.add_f64("Bathymetry", dimensions, depth, Attributes::new());
+        file
+    };
+    let timed = depth.clone().insert_axis(ndarray::Axis(0));
+    dataset::write(&with(&["t", "y", "x"], timed), desk.path("timed.nc"))?;
+    let mut filled = depth;
+    filled[[0, 0]] = 9.96921e36;
+    dataset::write(&with(&["y", "x"], filled), desk.path("filled.nc"))?;
+    for command in ["heatflow", "ahmcoef", "subbasins"] {
+        let made = |name: &str| -> Result<Dataset> {
+            desk.done(&format!("{command} {name}.nc {name}-{command}.nc"))?;
+            let mut made = dataset::read(desk.path(&format!("{name}-{command}.nc")))?;
+            made.attributes.remove("TimeStamp");
+            Ok(made)
+        };
+        assert_eq!(made("plain")?, made("timed")?, "{command}");
+        let (_, said) = desk.said(&format!("{command} filled.nc out.nc"))?;
+        assert!(said.contains("1 cells of the bathymetry hold no depth"), "{command}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn outputs_respect_what_their_path_is() -> Result {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let desk = Desk::new()?;
+    dataset::write(&bathymetry(), desk.path("bathy.nc"))?;
+    std::fs::create_dir(desk.path("elsewhere"))?;
+    symlink("elsewhere/made.nc", desk.path("link.nc"))?;
+    for _ in 0..2 {
+        desk.done("ahmcoef bathy.nc link.nc")?;
+        assert!(std::fs::symlink_metadata(desk.path("link.nc"))?.is_symlink());
+    }
+    let made = std::fs::read(desk.path("elsewhere/made.nc"))?;
+    std::fs::set_permissions(desk.path("elsewhere/made.nc"), std::fs::Permissions::from_mode(0o640))?;
+    desk.done("ahmcoef bathy.nc link.nc")?;
+    assert_eq!(std::fs::metadata(desk.path("elsewhere/made.nc"))?.permissions().mode() & 0o777, 0o640);
+
+    assert!(Command::new("mkfifo").arg(desk.path("pipe")).status()?.success());
+    let pipe = desk.path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe));
+    desk.done("ahmcoef bathy.nc pipe")?;
+    assert_eq!(reader.join().map_err(|_| "the reader")??, made);
+    desk.done("ahmcoef bathy.nc /dev/null")?;
+    let said = desk.fails(1, "ahmcoef bathy.nc elsewhere")?;
+    assert!(said.contains("it is a folder"), "{said}");
     Ok(())
 }
