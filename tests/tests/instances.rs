@@ -50,6 +50,25 @@ async fn the_instance_of_the_original_is_adopted_as_it_is() -> Result<()> {
         }
     }
 
+    // With the numbers that it was published with; a copy too.
+    ensure!(wegener.get("/1/steps").await?.text().contains("Original platform of 2023"));
+    ensure!(wegener.post("/1/duplicate", &[]).await?.location == "/");
+    let list = wegener.get("/").await?.text();
+    let ids = list.split("href=\"/").filter_map(|rest| rest.split("/steps").next()?.parse::<i32>().ok());
+    let copy = ids.max().context("no workflow")?;
+    ensure!(copy != 1, "no copy: {list}");
+    let form = [("topo_var", "topo"), ("orcafile", "default")];
+    ensure!(wegener.post(&format!("/{copy}/routing"), &form).await?.status == 303);
+    while state(&wegener, copy, "routing").await? != "done" {
+        ensure!(Instant::now() < deadline, "routing of the copy");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for id in [1, copy] {
+        let made = wegener.get(&format!("/{id}/routing/download")).await?;
+        let made = dataset::from_bytes(&made.bytes, "routing")?;
+        ensure!(made.attributes.text("history").is_none(), "{id}: {:?}", made.attributes.text("history"));
+    }
+
     // The other account, with the hash of another version; and everything again after a power cut.
     platform.kill_and_restart()?;
     let suess = FormClient::new(platform.address())?;

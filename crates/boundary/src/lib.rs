@@ -21,7 +21,6 @@ pub mod pft;
 pub mod poles;
 mod progress;
 pub mod regrid;
-mod release;
 pub mod relief;
 pub mod routing;
 pub mod soils;

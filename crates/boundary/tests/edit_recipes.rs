@@ -215,17 +215,20 @@ fn consequences_are_what_the_routing_writes() {
         lon_deg: Array2::from_shape_fn((17, 36), |(_, x)| -175.0 + 10.0 * x as f64),
         lat_deg: Array2::from_shape_fn((17, 36), |(y, _)| -80.0 + 10.0 * y as f64),
     };
-    let written = routing::run(&raw, &Parameters::new(&variable.name), &ocean, &Silent).unwrap();
-    // Files are north-up.
-    let basins = field(&written.routing, "basins");
     let (lat, lon) = (axis(0), axis(1));
     let northwards = lat[0] < lat[1];
     let flipped = |map: &Array2<f64>| map.slice(s![..;-1, ..]).to_owned();
-    for turned in [false, true] {
+    for (release, turned) in
+        [Release::R2023, Release::Corrected].into_iter().flat_map(|r| [(r, false), (r, true)])
+    {
+        let parameters = Parameters { release, ..Parameters::new(&variable.name) };
+        let written = routing::run(&raw, &parameters, &ocean, &Silent).unwrap();
+        // Files are north-up.
+        let basins = field(&written.routing, "basins");
         let heights = if turned { flipped(&heights) } else { heights.clone() };
         let lat = if turned { lat.iter().rev().copied().collect() } else { lat.clone() };
         let map = Map::regular(lon.clone(), lat, Meaning::Elevation).unwrap();
-        let shown = consequences::of(&map, heights.view(), Some(&ocean), Release::R2023).unwrap();
+        let shown = consequences::of(&map, heights.view(), Some(&ocean), release).unwrap();
         let expected = if northwards != turned { flipped(&basins) } else { basins.clone() };
         for ((at, &ours), &theirs) in shown.river_basins.indexed_iter().zip(&expected) {
             assert_eq!(f64::from(ours), if theirs.is_nan() { 0.0 } else { theirs }, "{at:?}");

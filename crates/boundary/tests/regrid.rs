@@ -11,6 +11,7 @@ use dataset::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, arr1};
 use proptest::prelude::*;
 
+/// As the published releases regrid, unless a test names another.
 fn parameters(steps: (f64, f64), limits: Limits, method: Method) -> Parameters {
     Parameters {
         longitude_step_degrees: steps.0,

@@ -393,7 +393,8 @@ pub(crate) struct Coordinates {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReleaseOption {
-    /// Generation of the numerics: 2021, 2023, or corrected (every recommended correction).
+    /// Generation of the numerics: corrected for new work; 2023 or 2021 to continue work that was published with the
+    /// original platform.
     #[arg(long, default_value_t = Release::default())]
     pub(crate) release: Release,
 }

@@ -530,9 +530,29 @@ fn findings_are_said_and_corrections_are_named_in_the_file() -> Result {
     let said = errors(&desk.run("routing raw.nc --topo-var topo --out out")?);
     assert!(said.contains("routing: ") && said.contains("[zero-metre-cells]"), "{said}");
     assert!(!said.contains('\r') && !said.contains('\u{1b}'), "no progress line in a log: {said}");
-    desk.done("routing raw.nc --topo-var topo --out out --release corrected")?;
-    let made = dataset::read(desk.path("out/routing.nc"))?;
-    assert!(made.attributes.text("history").is_some_and(|history| history.contains("release corrected")));
+    let history = |file: &str| -> Result<String> {
+        let made = dataset::read(desk.path(file))?;
+        Ok(made.attributes.text("history").unwrap_or_default().to_owned())
+    };
+    assert!(history("out/routing.nc")?.contains("release corrected"));
+    // Every command is right unless it is told to be as the original was.
+    desk.done("regrid raw.nc fine.nc --lon-step 2 --lat-step 2")?;
+    desk.done("pft out/routing.nc out/pft.nc")?;
+    desk.done("heatflow out/bathy.nc out/heatflow.nc")?;
+    desk.done("pipeline raw.nc --topo-var topo --out all")?;
+    for file in
+        ["fine.nc", "out/pft.nc", "out/heatflow.nc", "all/bathy.nc", "all/topo_high_res.nc", "all/pft.nc"]
+    {
+        assert!(history(file)?.contains("release corrected"), "{file}: {}", history(file)?);
+    }
+    desk.done("pipeline raw.nc --topo-var topo --out published --release 2023")?;
+    for file in ["routing", "bathy", "soils", "topo_high_res", "pft", "heatflow"] {
+        assert_eq!(history(&format!("published/{file}.nc"))?, "", "{file}");
+    }
+    for command in ["regrid", "routing", "pft", "heatflow", "subbasins", "pipeline"] {
+        let help = desk.done(&format!("{command} --help"))?;
+        assert!(help.contains("[default: corrected]"), "{command}: {help}");
+    }
     Ok(())
 }
 
@@ -589,7 +609,13 @@ fn the_doctor_finds_what_is_missing_and_what_changed() -> Result {
     let upload = |text: &str| -> Result<PathBuf> {
         let staged = store.stage(".nc")?;
         std::fs::write(staged.path(), text)?;
-        let id = store.create_data_file(owner, "topo.nc", serde_json::Map::new(), staged)?;
+        let id = store.create_data_file(
+            owner,
+            "topo.nc",
+            serde_json::Map::new(),
+            store::Release::default(),
+            staged,
+        )?;
         let revision = store.revisions(id)?.pop().ok_or("no revision")?;
         Ok(store.path(&revision))
     };

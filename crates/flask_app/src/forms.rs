@@ -9,7 +9,7 @@ use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method, target_count};
 use coupling::Options;
 use dataset::Header;
 use serde_json::{Map, Value};
-use web::{Error, Fields};
+use web::{Choice, Error, Fields};
 use workflow::Step;
 
 /// The finest spacing of a regrid, in degrees.
@@ -40,6 +40,8 @@ pub(crate) struct Situation {
     pub(crate) has_own_grid: bool,
     /// An ocean grid comes with this form.
     pub(crate) grid_sent: bool,
+    /// The release of the workflow.
+    pub(crate) release: Release,
 }
 
 /// The body of the message that asks for `step`.
@@ -77,7 +79,7 @@ fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     let lat_step = fields.number("Latitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
     let chosen = fields.choice("interpolator", Method::Auto);
     let base = fields.choice("base", Base::Latest);
-    let release = fields.choice("release", Release::default());
+    let release = fields.choice(Release::FIELD, situation.release);
     if chosen.is_conservative() && release != Release::Corrected {
         let message =
             "The releases of 2021 and 2023 have no conservative method: choose the corrected release.";
@@ -107,7 +109,7 @@ fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if base != Base::Latest {
         body.insert("base".into(), base.as_str().into());
     }
-    add_release(&mut body, release);
+    add_release(&mut body, release, situation);
     body
 }
 
@@ -129,11 +131,11 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if grid == OceanGrid::Custom && !situation.has_own_grid && !situation.grid_sent {
         fields.error("file", "Choose the file with your ocean grid, or take the built-in grid.");
     }
-    let release = fields.choice("release", Release::default());
+    let release = fields.choice(Release::FIELD, situation.release);
     let mut body = Map::new();
     body.insert("topo_var".into(), topography.into());
     body.insert("orcafile".into(), grid.as_str().into());
-    add_release(&mut body, release);
+    add_release(&mut body, release, situation);
     body
 }
 
@@ -141,7 +143,7 @@ fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if !situation.has_routing {
         fields.error("data", "There is no routing file yet: run the routing first.");
     }
-    let release = fields.choice("release", Release::default());
+    let release = fields.choice(Release::FIELD, situation.release);
     let table = match fields.optional("data") {
         Some(json) => Table::from_json(&json).map_err(|error| error.to_string()).and_then(|table| {
             few_rows(table.bands().len())?;
@@ -171,7 +173,7 @@ fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
             fields.error("data", format!("{}.", capitalised(&error)));
         }
     }
-    add_release(&mut body, release);
+    add_release(&mut body, release, situation);
     body
 }
 
@@ -314,11 +316,32 @@ fn need_coordinates(fields: &mut Fields, situation: &Situation) {
     }
 }
 
-/// The default release is not written: the body then is that of the original.
-fn add_release(body: &mut Map<String, Value>, release: Release) {
-    if release != Release::default() {
-        body.insert("release".into(), release.as_str().into());
+/// The release is written, so that it is told with the results. Where a workflow of the original goes on as it was, the body
+/// stays that of the original.
+fn add_release(body: &mut Map<String, Value>, release: Release, situation: &Situation) {
+    let of_the_original = Release::OF_THE_ORIGINAL;
+    if (release, situation.release) != (of_the_original, of_the_original) {
+        body.insert(Release::FIELD.into(), release.as_str().into());
     }
+}
+
+/// The releases to choose from, the one for new work first, each with what it is for.
+pub(crate) fn releases() -> Vec<Choice> {
+    let choice = |release: Release| Choice {
+        value: release.as_str().to_owned(),
+        label: format!("{}. {}", release.title(), release.purpose()),
+    };
+    Release::ALL.into_iter().rev().map(choice).collect()
+}
+
+/// The same in short, for the form of a step: what the workflow has is marked.
+pub(crate) fn releases_of_a_step(workflow: Release) -> Vec<Choice> {
+    let mark = |release| if release == workflow { " (this workflow's)" } else { "" };
+    let choice = |release: Release| Choice {
+        value: release.as_str().to_owned(),
+        label: format!("{}{}", release.title(), mark(release)),
+    };
+    Release::ALL.into_iter().rev().map(choice).collect()
 }
 
 /// Which ocean grid the bathymetry is made on.
@@ -407,12 +430,34 @@ mod tests {
             ("Latitude Step", "1"),
             ("interpolator", "linear"),
         ]);
-        let body = body(Step::Regrid, &mut form, &ready()).unwrap();
+        let of_the_original = Situation { release: Release::R2023, ..ready() };
+        let body = body(Step::Regrid, &mut form, &of_the_original).unwrap();
         let text = serde_json::to_string(&body).unwrap();
         assert_eq!(
             text,
             r#"{"limits":"default","Longitude Step":"1","Latitude Step":"1","interpolator":"linear"}"#
         );
+    }
+
+    #[test]
+    fn a_step_takes_the_release_of_its_workflow_unless_another_is_chosen() {
+        for workflow in Release::ALL {
+            let situation = Situation { release: workflow, ..ready() };
+            for chosen in [None, Some(Release::R2021), Some(Release::R2023), Some(Release::Corrected)] {
+                let mut form = fields(&[("topo_var", "topo")]);
+                if let Some(release) = chosen {
+                    form.set("release", release.as_str());
+                }
+                let body = body(Step::Routing, &mut form, &situation).unwrap();
+                let said = body.get("release").map(|text| text.as_str().unwrap().parse().unwrap());
+                // What the worker computes with.
+                assert_eq!(said.unwrap_or(workflow), chosen.unwrap_or(workflow), "{workflow}: {chosen:?}");
+            }
+            assert!(
+                body(Step::Routing, &mut fields(&[("topo_var", "topo"), ("release", "1999")]), &situation)
+                    .is_err()
+            );
+        }
     }
 
     #[test]

@@ -60,6 +60,9 @@ fn workflow(config: &mut ServiceConfig) {
                 .route(get().to(files::coordinates_form))
                 .route(aw::post().to(files::coordinates)),
         )
+        .service(
+            page("/{id}/release").route(get().to(files::release_form)).route(aw::post().to(files::release)),
+        )
         .service(page("/{id}/delete").route(get().to(files::delete_form)).route(aw::post().to(files::delete)))
         .service(page("/{id}/duplicate").route(aw::post().to(files::duplicate)))
         .service(page("/{id}/send").route(get().to(files::send_form)).route(aw::post().to(files::send)))

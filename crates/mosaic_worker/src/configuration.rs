@@ -113,7 +113,7 @@ pub fn stamps() -> Stamps {
 mod tests {
     use super::*;
     use coupling::{Geometry, InlandRunoff, Mode};
-    use store::{DataFileId, UserId};
+    use store::{DataFileId, Release, UserId};
 
     fn asked(parameters: Value) -> Result<Options, StepError> {
         let mut info = Map::new();
@@ -126,6 +126,7 @@ mod tests {
             latitude: None,
             info,
             state: None,
+            release: Release::default(),
         };
         options(&Fields(parameters.as_object().unwrap()), &data_file)
     }

@@ -13,7 +13,9 @@ use dataset::{Attributes, Dataset};
 use ndarray::{Array1, Array2};
 use serde_json::{Map, Value, json};
 use service::{Config, Context, Metrics, relay};
-use store::{DataFileId, Edit, Reach, Request, Revision, RunId, StepState, StepStatus, Store, UserId};
+use store::{
+    DataFileId, Edit, Reach, Release, Request, Revision, RunId, StepState, StepStatus, Store, UserId,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -74,7 +76,10 @@ impl Platform {
         planet.add_f64("topo", &["lat", "lon"], heights.into_dyn(), Attributes::new().with("units", "m"));
         let mut info = Map::new();
         info.insert("title".into(), json!("Planet 60"));
-        let file = self.store.create_data_file(self.owner, "planet.nc", info, self.staged(&planet)).unwrap();
+        let file = self
+            .store
+            .create_data_file(self.owner, "planet.nc", info, Release::default(), self.staged(&planet))
+            .unwrap();
         self.store.set_coordinates(file, "lon", "lat").unwrap();
         file
     }

@@ -142,7 +142,9 @@ fn told(what: &str, mut times: Vec<Duration>) {
 fn upload(store: &Store, user: UserId, dataset: &Dataset) -> DataFileId {
     let staged = store.stage(".nc").unwrap();
     dataset::write(dataset, staged.path()).unwrap();
-    let id = store.create_data_file(user, "planet.nc", serde_json::Map::new(), staged).unwrap();
+    let id = store
+        .create_data_file(user, "planet.nc", serde_json::Map::new(), store::Release::default(), staged)
+        .unwrap();
     store.set_coordinates(id, "lon", "lat").unwrap();
     id
 }

@@ -393,14 +393,19 @@ fn division(
         let masks = opened(store, data_file, revision)?.read_all()?;
         saved = Some(subbasins::from_dataset(&masks).map_err(|error| unusable(data_file, revision, error))?);
     }
-    let release = Release::default();
+    let release = data_file.release;
     let made = match subbasins::run(&depths, &subbasins::Parameters { release, saved }, &Silent) {
-        Err(error @ subbasins::Error::OtherGrid { .. }) => {
+        Err(error @ (subbasins::Error::OtherGrid { .. } | subbasins::Error::Columns2021 { .. })) => {
             findings.push(Finding {
                 code: "sub-basins-default-again".to_owned(),
                 severity: Severity::Warning,
                 message: sentence(&format!("{error}; the default is used")),
             });
+            // The division of 2021 is for one grid only, that of 2023 for any.
+            let release = match error {
+                subbasins::Error::Columns2021 { .. } => Release::R2023,
+                _ => release,
+            };
             subbasins::run(&depths, &subbasins::Parameters { release, saved: None }, &Silent)
                 .map_err(wrong)?
         }

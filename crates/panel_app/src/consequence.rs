@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use boundary::Release;
 use boundary::edit::consequences;
 use field::Container;
 use field::corners::corners;
@@ -169,7 +168,10 @@ fn computed(
     let words = |error: store::Error| error.to_string();
     let parameters = store.step(data_file.id, Step::Routing).map_err(words)?.parameters.unwrap_or_default();
     let text = |name: &str| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
-    let release: Release = text("release").parse().unwrap_or_default();
+    // The release may have been chosen anew since the draft was opened.
+    let now = store.data_file(data_file.id).map_err(words)?;
+    let release = now.as_ref().unwrap_or(data_file).release_of(&parameters);
+    let release = release.map_err(|error| error.to_string())?;
     let wanted = kinds.contains(&Kind::Bathymetry);
     let ocean = wanted.then(|| ocean(store, data_file, text("orcafile") == "custom")).transpose();
     let points = ocean.as_ref().ok().and_then(Option::as_ref);

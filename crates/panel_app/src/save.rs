@@ -4,8 +4,8 @@
 //! holds what was done (integers widen instead of wrapping around, and become double with percentages); packed numbers are
 //! stored as what they stand for.
 
+use boundary::Silent;
 use boundary::subbasins::{self, Basin};
-use boundary::{Release, Silent};
 use dataset::{AttributeValue, DataType, Dataset, Packing, Values, Variable};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Map as Object, json};
@@ -130,7 +130,7 @@ impl Work {
         let plane = self.planes.values().next().ok_or_else(|| Error::internal("no plane of sub-basins"))?;
         let basin = |&number: &f64| Basin::from_number(number).unwrap_or_default();
         let saved = Some(plane.document.values().map(basin));
-        let parameters = subbasins::Parameters { release: Release::default(), saved };
+        let parameters = subbasins::Parameters { release: self.base.data_file.release, saved };
         let made = subbasins::run(bathymetry, &parameters, &Silent).map_err(Error::invalid)?;
         Ok((made.dataset, made.findings.into_iter().map(stored_finding).collect()))
     }

@@ -46,6 +46,7 @@ fn run_regrid(
     fields: &Fields<'_>,
     report: &Report,
 ) -> Result<Made, StepError> {
+    let release = release(data_file, fields)?;
     let parameters = |longitude, latitude| -> Result<regrid::Parameters, StepError> {
         Ok(regrid::Parameters {
             longitude,
@@ -54,7 +55,7 @@ fn run_regrid(
             latitude_step_degrees: degrees(fields, "Latitude Step")?,
             limits: fields.choice("limits", Limits::Default)?,
             method: fields.choice("interpolator", Method::Auto)?,
-            release: release(fields)?,
+            release,
             ..regrid::Parameters::one_degree("", "")
         })
     };
@@ -73,7 +74,7 @@ fn run_regrid(
     let parameters = parameters(longitude, latitude)?;
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = regrid::run(&raw.dataset, &parameters, &progress).map_err(|error| about(&raw, &error))?;
-    one(job, &raw, FileType::Raw, made)
+    one(job, &raw, FileType::Raw, made, Some(release))
 }
 
 fn run_routing(
@@ -83,7 +84,7 @@ fn run_routing(
     report: &Report,
 ) -> Result<Made, StepError> {
     let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
-    let release = release(fields)?;
+    let release = release(data_file, fields)?;
     let ocean = ocean::choose(job, data_file, fields)?;
     let raw = inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?;
     let parameters = routing::Parameters {
@@ -95,12 +96,13 @@ fn run_routing(
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = routing::run(&raw.dataset, &parameters, &ocean.points, &progress);
     let made = made.map_err(|error| about(&raw, &error))?;
-    let mut outputs = vec![stage(job, FileType::Routing, &made.routing)?];
+    let stage = |file_type, dataset: &Dataset| stage(job, file_type, dataset, Some(release));
+    let mut outputs = vec![stage(FileType::Routing, &made.routing)?];
     if !ocean::keeps_bathymetry(&job.run.parameters) {
-        outputs.push(stage(job, FileType::Bathy, &made.bathy)?);
+        outputs.push(stage(FileType::Bathy, &made.bathy)?);
     }
-    outputs.push(stage(job, FileType::Soils, &made.soils)?);
-    outputs.push(stage(job, FileType::TopoHighRes, &made.topo_high_res)?);
+    outputs.push(stage(FileType::Soils, &made.soils)?);
+    outputs.push(stage(FileType::TopoHighRes, &made.topo_high_res)?);
     outputs.extend(ocean.asset);
     let mut findings: Vec<Finding> = made.findings.iter().map(finding).collect();
     findings.extend(ocean.findings);
@@ -118,10 +120,11 @@ fn run_pft(
     let table = pft::Table::from_json(&text)
         .map_err(|error| StepError::Failed(format!("the table of vegetation: {error}")))?;
     let routing = inputs::latest(job, data_file, FileType::Routing, Step::Routing)?;
-    let parameters = pft::Parameters { table, release: release(fields)? };
+    let release = release(data_file, fields)?;
+    let parameters = pft::Parameters { table, release };
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = pft::run(&routing.dataset, &parameters, &progress).map_err(|error| about(&routing, &error))?;
-    one(job, &routing, FileType::Pft, made)
+    one(job, &routing, FileType::Pft, made, Some(release))
 }
 
 fn run_heatflow(
@@ -131,27 +134,30 @@ fn run_heatflow(
     report: &Report,
 ) -> Result<Made, StepError> {
     let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
-    let parameters = heatflow::Parameters { time_stamp: time_stamp(), release: following(job, fields)? };
+    let release = following(job, data_file, fields)?;
+    let parameters = heatflow::Parameters { time_stamp: time_stamp(), release };
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = heatflow::run(&bathymetry.dataset, &parameters, &progress)
         .map_err(|error| about(&bathymetry, &error))?;
-    one(job, &bathymetry, FileType::Heatflow, made)
+    one(job, &bathymetry, FileType::Heatflow, made, Some(release))
 }
 
 fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<Made, StepError> {
     let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = ahmcoef::run(&bathymetry.dataset, &progress).map_err(|error| about(&bathymetry, &error))?;
-    one(job, &bathymetry, FileType::Ahmcoef, made)
+    // The same in all releases.
+    one(job, &bathymetry, FileType::Ahmcoef, made, None)
 }
 
-/// The numerics of a step that follows by itself: those that its own message names, else those of the routing.
-fn following(job: &Job<'_>, fields: &Fields<'_>) -> Result<Release, StepError> {
-    if fields.text("release").is_some() {
-        return release(fields);
+/// The numerics of a step that follows by itself: those that its own message names, else those of the routing, else those
+/// of the workflow.
+fn following(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result<Release, StepError> {
+    if fields.text(Release::FIELD).is_some() {
+        return release(data_file, fields);
     }
     let routing = job.store.step(job.run.data_file, Step::Routing)?.parameters.unwrap_or_default();
-    release(&Fields(&routing))
+    release(data_file, &Fields(&routing))
 }
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.
@@ -169,18 +175,32 @@ fn coordinates(data_file: &DataFile, raw: &Input) -> Result<(String, String), St
 }
 
 /// The result of a step that makes one file from one.
-fn one(job: &Job<'_>, from: &Input, file_type: FileType, made: boundary::Output) -> Result<Made, StepError> {
+fn one(
+    job: &Job<'_>,
+    from: &Input,
+    file_type: FileType,
+    made: boundary::Output,
+    release: Option<Release>,
+) -> Result<Made, StepError> {
     Ok(Made {
-        outputs: vec![stage(job, file_type, &made.dataset)?],
+        outputs: vec![stage(job, file_type, &made.dataset, release)?],
         parents: vec![from.revision.id],
         findings: made.findings.iter().map(finding).collect(),
     })
 }
 
-fn stage(job: &Job<'_>, file_type: FileType, dataset: &Dataset) -> Result<Output, StepError> {
+/// Writes a result. It says which release it was computed with, where that makes a difference: the parameters of the step
+/// may name none, and the workflow's may change.
+fn stage(
+    job: &Job<'_>,
+    file_type: FileType,
+    dataset: &Dataset,
+    release: Option<Release>,
+) -> Result<Output, StepError> {
     let staged = job.stage(file_type)?;
     dataset::write(dataset, staged.path()).map_err(|error| StepError::not_saved(file_type.title(), error))?;
-    Ok(Output { file_type, staged, info: Map::new() })
+    let info = release.map(|release| (Release::FIELD.to_owned(), release.as_str().into()));
+    Ok(Output { file_type, staged, info: Map::from_iter(info) })
 }
 
 fn about(input: &Input, error: &dyn std::fmt::Display) -> StepError {

@@ -42,7 +42,7 @@ fn bench(criterion: &mut Criterion) {
     let files: Vec<DataFileId> = (0..20)
         .map(|_| {
             let raw = staged(&store, FileType::Raw).staged;
-            store.create_data_file(owner, "topo.nc", Map::new(), raw).unwrap()
+            store.create_data_file(owner, "topo.nc", Map::new(), store::Release::default(), raw).unwrap()
         })
         .collect();
     let first = files[0];

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::max;
 use diesel::prelude::*;
+use release::{Release, UnknownRelease};
 use serde_json::{Map, Value};
-use workflow::FileType;
+use workflow::{FileType, Step};
 
 use crate::accounts::{no_user, user_row};
 use crate::connection::{AnyConnection, lock_data_file};
 use crate::revisions::{self as rows, NewRevision, Origin};
 use crate::schema::{data_files, drafts, revisions, runs, steps};
-use crate::{DataFileId, Error, RevisionId, Staged, Store, User, UserId, files, json};
+use crate::{
+    DataFileId, Error, RevisionId, Staged, Store, User, UserId, consequences, files, json, run_rows,
+};
 
 /// A line of the list of a user's data files.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +49,18 @@ pub struct DataFile {
     pub info: Map<String, Value>,
     /// `DUPLICATED`, `RECEIVED from NAME`, ...
     pub state: Option<String>,
+    /// The generation of the numerics of all steps that name none themselves.
+    pub release: Release,
+}
+
+impl DataFile {
+    /// The release that parameters of a step mean: the one that they name, else that of the workflow.
+    ///
+    /// # Errors
+    /// They name none that there is.
+    pub fn release_of(&self, parameters: &Map<String, Value>) -> Result<Release, UnknownRelease> {
+        json::release(parameters).map_or(Ok(self.release), str::parse)
+    }
 }
 
 /// A file name fit for the database and for downloads: the last part of a path, letters, digits, `-` and `_` kept
@@ -65,7 +80,8 @@ pub fn clean_filename(name: &str) -> String {
 }
 
 impl Store {
-    /// Makes a data file whose revision 0 (`raw`) is the staged file. The name is cleaned ([`clean_filename`]).
+    /// Makes a data file whose revision 0 (`raw`) is the staged file. The name is cleaned ([`clean_filename`]). Its steps
+    /// are computed with `release` unless they name another.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown owner, or a failing disk or database; then nothing is stored.
@@ -74,6 +90,7 @@ impl Store {
         owner: UserId,
         filename: &str,
         info: Map<String, Value>,
+        release: Release,
         staged: Staged,
     ) -> Result<DataFileId, Error> {
         let filename = clean_filename(filename);
@@ -89,6 +106,7 @@ impl Store {
                 data_files::owner_id.eq(owner.0),
                 data_files::filename.eq(&filename),
                 data_files::info.eq(json::text(&info)?),
+                data_files::release.eq(release.as_str()),
             );
             let insert = diesel::insert_into(data_files::table).values(row).returning(data_files::id);
             let id = DataFileId(insert.get_result(conn)?);
@@ -149,6 +167,43 @@ impl Store {
                 0 => Err(Error::no_data_file(id)),
                 _ => Ok(()),
             }
+        })
+    }
+
+    /// Changes the release of a workflow. Steps that were computed with the release of before because it was the
+    /// workflow's are stale and take the new one when they run again; those for which another one was chosen keep it. What
+    /// was made from what is stale is stale too.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or a failing database.
+    pub fn set_release(&self, id: DataFileId, release: Release) -> Result<(), Error> {
+        self.write(|conn| {
+            lock_data_file(conn, id)?.ok_or_else(|| Error::no_data_file(id))?;
+            let before = row(conn, id)?.ok_or_else(|| Error::no_data_file(id))?.release;
+            if before == release {
+                return Ok(());
+            }
+            let column = data_files::release.eq(release.as_str());
+            diesel::update(data_files::table.find(id.0)).set(column).execute(conn)?;
+            let mut follow = Vec::new();
+            for step in Step::ALL {
+                let Some(mut parameters) = run_rows::stored_parameters(conn, id, step)? else { continue };
+                match json::release(&parameters) {
+                    Some(named) if named == before.as_str() => {
+                        parameters.insert(Release::FIELD.to_owned(), release.as_str().into());
+                        run_rows::store_parameters(conn, id, step, &parameters)?;
+                    }
+                    None if OF_THE_WORKFLOW.contains(&step) => {}
+                    _ => continue,
+                }
+                follow.push(step);
+            }
+            let mut after: Vec<Step> = follow.iter().flat_map(|step| step.reachable()).collect();
+            after.retain(|step| !follow.contains(step));
+            let made = format!("made with release {before}, and the workflow has release {release} now");
+            consequences::mark_stale(conn, id, &follow, &format!("it was {made}"))?;
+            consequences::mark_stale(conn, id, &after, &format!("what it was made from was {made}"))?;
+            self.fault("before-commit")
         })
     }
 
@@ -233,6 +288,7 @@ impl Store {
                 data_files::latitude.eq(original.latitude),
                 data_files::info.eq(json::text(&original.info)?),
                 data_files::state.eq(state),
+                data_files::release.eq(original.release.as_str()),
             );
             let insert = diesel::insert_into(data_files::table).values(values).returning(data_files::id);
             let copy = DataFileId(insert.get_result(conn)?);
@@ -244,6 +300,9 @@ impl Store {
     }
 }
 
+/// The steps that take the workflow's release when their parameters name none. Heat flow takes that of the routing.
+const OF_THE_WORKFLOW: [Step; 3] = [Step::Regrid, Step::Routing, Step::Pft];
+
 /// PostgreSQL's advisory lock of deletions.
 const DELETE_LOCK: i64 = 0x64_65_6c_65_74_65;
 
@@ -251,7 +310,8 @@ const DELETE_LOCK: i64 = 0x64_65_6c_65_74_65;
 const MAX_STEM: usize = 60;
 
 fn row(conn: &mut AnyConnection, id: DataFileId) -> Result<Option<DataFile>, Error> {
-    type Row = (i32, String, Option<String>, Option<String>, Option<String>, Option<String>);
+    type Text = Option<String>;
+    type Row = (i32, String, Text, Text, Text, Text, Text);
     let query = data_files::table.find(id.0).select((
         data_files::owner_id,
         data_files::filename,
@@ -259,17 +319,25 @@ fn row(conn: &mut AnyConnection, id: DataFileId) -> Result<Option<DataFile>, Err
         data_files::latitude,
         data_files::info,
         data_files::state,
+        data_files::release,
     ));
     let row: Option<Row> = query.first(conn).optional()?;
-    Ok(row.map(|(owner, filename, longitude, latitude, info, state)| DataFile {
-        id,
-        owner: UserId(owner),
-        filename,
-        longitude,
-        latitude,
-        info: json::map(info.as_deref()),
-        state,
-    }))
+    row.map(|(owner, filename, longitude, latitude, info, state, release)| {
+        Ok(DataFile {
+            id,
+            owner: UserId(owner),
+            filename,
+            longitude,
+            latitude,
+            info: json::map(info.as_deref()),
+            state,
+            // Workflows of the original, and all of before the column.
+            release: release.map_or(Ok(Release::OF_THE_ORIGINAL), |text| {
+                text.parse().map_err(|_| Error::Unreadable { what: "release", value: text })
+            })?,
+        })
+    })
+    .transpose()
 }
 
 /// Copies the rows, files shared; parents point to the copies.

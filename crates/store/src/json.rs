@@ -1,5 +1,6 @@
 //! JSON in text columns.
 
+use release::Release;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use workflow::Message;
@@ -14,6 +15,11 @@ pub(crate) fn map(text: Option<&str>) -> Map<String, Value> {
         Ok(Value::Null) => Map::new(),
         _ => Map::from_iter([("text".to_owned(), Value::from(text))]),
     }
+}
+
+/// The release that stored parameters, or what is told about a revision, name.
+pub(crate) fn release(map: &Map<String, Value>) -> Option<&str> {
+    map.get(Release::FIELD)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// The text of a value to store.

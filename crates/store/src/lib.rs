@@ -61,6 +61,7 @@ pub use files::Staged;
 pub use ids::{DataFileId, DraftId, RevisionId, RunId, TokenId, UserId};
 pub use open::{existing_database, set_database_aside};
 pub use queue::{DeadLetter, Leased, Ticket};
+pub use release::{Release, UnknownRelease};
 pub use revisions::Revision;
 pub use runs::{Activity, Claim, ClaimedRun, Finished, Output, Standing};
 pub use sessions::{ApiToken, Flash, Session, SessionId, SessionToken};

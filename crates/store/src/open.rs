@@ -17,10 +17,10 @@ use crate::schema::climsim_schema;
 use crate::{Config, Error, Inner, Staged, Store, adopt, clock, files, random};
 
 /// The schema that this release knows; the last migration sets it.
-pub(crate) const SCHEMA_VERSION: i32 = 2;
+pub(crate) const SCHEMA_VERSION: i32 = 3;
 
-const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+pub(crate) const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+pub(crate) const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Names PostgreSQL's advisory lock of the migration ("climsim" in letters).
 const ADVISORY_LOCK: i64 = 0x63_6c_69_6d_73_69_6d;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use diesel::dsl::max;
 use diesel::prelude::*;
+use release::Release;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use workflow::{FileType, Step};
@@ -60,6 +61,12 @@ impl Revision {
                 FileType::Coords | FileType::Paleorca | FileType::WeightCoords => true,
                 _ => false,
             }
+    }
+
+    /// The release that it was computed with; `None` where that makes no difference or was not recorded.
+    pub fn release(&self) -> Option<Release> {
+        let named = json::release(&self.info).or_else(|| json::release(self.parameters.as_ref()?));
+        named?.parse().ok()
     }
 }
 

@@ -18,6 +18,7 @@ diesel::table! {
         latitude -> Nullable<Text>,
         info -> Nullable<Text>,
         state -> Nullable<Text>,
+        release -> Nullable<Text>,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Context, Result, ensure};
 use end_to_end::{Platform, planet};
 use serde_json::Map;
-use store::{Config, Doctor, Store};
+use store::{Config, Doctor, Release, Store};
 
 use crate::tool::Tool;
 
@@ -31,7 +31,13 @@ async fn an_instance_in_use_is_backed_up_checked_and_restored() -> Result<()> {
                 for _ in 0..2 {
                     let staged = store.stage(".nc")?;
                     std::fs::write(staged.path(), raw.as_slice())?;
-                    last = Some(store.create_data_file(owner, "planet.nc", Map::new(), staged)?);
+                    last = Some(store.create_data_file(
+                        owner,
+                        "planet.nc",
+                        Map::new(),
+                        Release::default(),
+                        staged,
+                    )?);
                     std::thread::sleep(std::time::Duration::from_millis(30));
                 }
                 store.delete_data_file(last.context("made")?)?;

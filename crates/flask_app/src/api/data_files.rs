@@ -7,7 +7,7 @@ use web::{Error, Fields, Login, Owned, Site, block};
 use workflow::FileType;
 
 use super::model::{
-    self, Coordinates, DataFile, DataFileSummary, Limits, Problem, Receiver, Stored, Uploaded,
+    self, Coordinates, DataFile, DataFileSummary, Limits, Numerics, Problem, Receiver, Stored, Uploaded,
 };
 use crate::Shared;
 use crate::pages::files;
@@ -49,6 +49,8 @@ pub(crate) struct UploadForm {
     hypothesis: Option<String>,
     /// Lines `key = value`.
     extra: Option<String>,
+    /// What the steps are computed with: `corrected` (the default), `2023` or `2021`.
+    release: Option<String>,
 }
 
 /// Uploads a topography. It is accepted when all its values can be read; coordinates that are certain are set at once. How
@@ -113,6 +115,23 @@ pub(crate) async fn set_coordinates(
         Fields::new(vec![("Longitude".to_owned(), names.longitude), ("Latitude".to_owned(), names.latitude)]);
     let (longitude, latitude) = files::set_coordinates(&site.store, &owned, &mut fields).await?;
     Ok(HttpResponse::Ok().json(Coordinates { longitude, latitude }))
+}
+
+/// Changes the generation of the numerics. What was computed with the one of before becomes stale, and takes the new one when
+/// it runs again; a step that named a release itself keeps it.
+#[utoipa::path(put, path = "/api/v1/data-files/{id}/release", tag = "data files", params(("id" = i32, Path)),
+    request_body = Numerics,
+    responses((status = 200, body = DataFile), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn set_release(
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+    numerics: Json<Numerics>,
+) -> Result<HttpResponse, Error> {
+    let mut fields = Fields::new(vec![("release".to_owned(), numerics.into_inner().release)]);
+    let release = files::set_release(&site.store, &shared, &owned, &mut fields).await?;
+    let file = store::DataFile { release, ..owned.file };
+    Ok(HttpResponse::Ok().json(DataFile::from(&file)))
 }
 
 /// Copies a workflow with its files and the state of its steps.

@@ -30,7 +30,7 @@ use crate::routes::get;
     ),
     paths(
         data_files::limits, data_files::list, data_files::upload, data_files::show, data_files::delete, data_files::set_coordinates,
-        data_files::duplicate, data_files::send, data_files::ocean_grid,
+        data_files::set_release, data_files::duplicate, data_files::send, data_files::ocean_grid,
         steps::list, steps::events, steps::request, steps::retry, steps::cancel, steps::sub_basins_default,
         revisions::list, revisions::info, revisions::download, revisions::download_latest, revisions::download_all,
         field::description, field::values, field::mesh, field::value,
@@ -83,6 +83,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(
             aw::resource("/data-files/{id}/coordinates").route(aw::put().to(data_files::set_coordinates)),
         )
+        .service(aw::resource("/data-files/{id}/release").route(aw::put().to(data_files::set_release)))
         .service(aw::resource("/data-files/{id}/duplicate").route(aw::post().to(data_files::duplicate)))
         .service(aw::resource("/data-files/{id}/send").route(aw::post().to(data_files::send)))
         .service(aw::resource("/data-files/{id}/ocean-grid").route(aw::post().to(data_files::ocean_grid)))

@@ -20,6 +20,8 @@ pub(crate) struct DataFile {
     pub(crate) info: Map<String, Value>,
     /// `DUPLICATED`, `RECEIVED from ...`.
     pub(crate) state: Option<String>,
+    /// The generation of the numerics of all steps that name none themselves: `corrected`, `2023` or `2021`.
+    pub(crate) release: String,
 }
 
 /// A workflow that was made from an upload.
@@ -51,6 +53,7 @@ impl From<&store::DataFile> for DataFile {
             latitude: file.latitude.clone(),
             info: file.info.clone(),
             state: file.state.clone(),
+            release: file.release.to_string(),
         }
     }
 }
@@ -78,6 +81,13 @@ pub(crate) struct Coordinates {
     pub(crate) longitude: String,
     /// The variable with the latitudes.
     pub(crate) latitude: String,
+}
+
+/// The generation of the numerics of a workflow.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Numerics {
+    /// `corrected` for new work; `2023` or `2021` to continue work that was published with the original platform.
+    pub(crate) release: String,
 }
 
 /// Who receives a copy.
@@ -116,6 +126,8 @@ pub(crate) struct Revision {
     /// With these parameters.
     #[schema(value_type = Option<Object>)]
     pub(crate) parameters: Option<Map<String, Value>>,
+    /// The release that it was computed with, where that is known and makes a difference.
+    pub(crate) release: Option<String>,
     /// The numbers of the revisions that it was made from.
     pub(crate) parents: Vec<i32>,
 }

@@ -27,6 +27,7 @@ fn model(revision: &store::Revision, all: &[store::Revision]) -> Revision {
         info: revision.info.clone(),
         step: revision.step.map(|step| step.as_str().to_owned()),
         parameters: revision.parameters.clone(),
+        release: revision.release().map(|release| release.to_string()),
         parents: parents.map(|other| other.revision).collect(),
     }
 }

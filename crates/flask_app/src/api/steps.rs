@@ -2,7 +2,6 @@
 
 use actix_web::web::{Data, Json, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use boundary::Release;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{Severity, StepState, StepStatus};
@@ -161,7 +160,7 @@ pub(crate) struct Numerics {
     release: Option<String>,
 }
 
-/// Stores the automatic division into sub-basins; `release` is 2021, 2023 (the default) or corrected.
+/// Stores the automatic division into sub-basins; `release` is corrected, 2023 or 2021, by default that of the workflow.
 #[utoipa::path(post, path = "/api/v1/data-files/{id}/steps/subbasins/default", tag = "steps",
     params(("id" = i32, Path), ("release" = Option<String>, Query)),
     responses((status = 201, body = Stored), (status = 422, body = Problem)))]
@@ -173,7 +172,7 @@ pub(crate) async fn sub_basins_default(
     numerics: Query<Numerics>,
 ) -> Result<HttpResponse, Error> {
     let release = match &numerics.release {
-        None => Release::default(),
+        None => owned.file.release,
         Some(text) => text
             .parse()
             .map_err(|error: boundary::UnknownRelease| Error::field("release", format!("{error}.")))?,

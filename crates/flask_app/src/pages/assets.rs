@@ -133,6 +133,7 @@ pub(crate) async fn info(
         .with("number", &revision.revision)
         .with("created", &revision.created)
         .with("sha256", &revision.sha256)
+        .with("release", &revision.release().map(|release| release.title()))
         .with("bytes", &revision.bytes)
         .with("parents", &parents)
         .with("changes", &changes)

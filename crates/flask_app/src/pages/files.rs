@@ -6,13 +6,13 @@ use dataset::cf::{Guess, check_coordinates, guess};
 use dataset::contained::Cancel;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{DataFileId, Store};
+use store::{DataFileId, Release, Store};
 use web::upload::Upload;
 use web::{Category, Code, Error, Fields, Login, Owned, Page, Site, Submitted, block, local_path, see_other};
 use workflow::FileType;
 
 use super::{file_view, header, latest, title};
-use crate::Shared;
+use crate::{Shared, forms};
 
 /// `GET /`
 pub(crate) async fn list(
@@ -50,13 +50,15 @@ pub(crate) async fn upload_form(
     site: Data<Site>,
     _login: Login,
 ) -> Result<HttpResponse, Error> {
-    upload_page(&site).with("form", &Map::new()).render(&request)
+    let form = json!({ "release": Release::default().as_str() });
+    upload_page(&site).with("form", &form).render(&request)
 }
 
 fn upload_page(site: &Site) -> Page {
     Page::new("upload.html")
         .with("limit", &site.settings.upload_limit_bytes)
         .with("unpacked", &dataset::contained::limits().unpacked_bytes)
+        .with("releases", &forms::releases())
 }
 
 /// `POST /upload`
@@ -119,6 +121,7 @@ pub(crate) async fn accept(
     file: Option<Upload>,
 ) -> Result<Accepted, Error> {
     let info = metadata(fields);
+    let release = fields.choice(Release::FIELD, Release::default());
     if file.is_none() {
         fields.error("file", "Choose the NetCDF file with your topography.");
     }
@@ -142,7 +145,7 @@ pub(crate) async fn accept(
             Guess::Certain { lon, lat } => super::understood::sentences(&checked, lon, lat),
             Guess::Ambiguous { .. } => super::understood::doubts(checked.header()),
         };
-        let id = store.create_data_file(owner, &name, info, staged)?;
+        let id = store.create_data_file(owner, &name, info, release, staged)?;
         let coordinates = match guess {
             Guess::Certain { lon, lat } => {
                 store.set_coordinates(id, &lon, &lat)?;
@@ -326,6 +329,55 @@ pub(crate) async fn set_coordinates(
         Ok((lon, lat))
     })
     .await
+}
+
+/// `GET /{id}/release`
+pub(crate) async fn release_form(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
+    let form = json!({ "release": owned.file.release.as_str() });
+    release_page(&owned).with("form", &form).render(&request)
+}
+
+fn release_page(owned: &Owned) -> Page {
+    Page::new("release.html").with("file", &file_view(&owned.file)).with("releases", &forms::releases())
+}
+
+/// `POST /{id}/release`
+pub(crate) async fn release(
+    request: HttpRequest,
+    site: Data<Site>,
+    shared: Data<Shared>,
+    owned: Owned,
+    mut form: Submitted,
+) -> Result<HttpResponse, Error> {
+    match set_release(&site.store, &shared, &owned, &mut form.fields).await {
+        Ok(release) => {
+            let text = format!("The steps are computed with the release '{release}' from now on.");
+            site.flash(&form.visitor, Category::Success, &text)?;
+            Ok(see_other(&format!("/{}/steps", owned.file.id)))
+        }
+        Err(error) if error.code == Code::InvalidInput => {
+            release_page(&owned).rejected(&error, &form.fields.typed()).render(&request)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Changes the release of the workflow to that of the field `release`.
+///
+/// # Errors
+/// When there is no such release.
+pub(crate) async fn set_release(
+    store: &Store,
+    shared: &Shared,
+    owned: &Owned,
+    fields: &mut Fields,
+) -> Result<Release, Error> {
+    let release = fields.choice(Release::FIELD, owned.file.release);
+    fields.finish()?;
+    let (store, id) = (store.clone(), owned.file.id);
+    block(move || Ok(store.set_release(id, release)?)).await?;
+    shared.live.changed(id);
+    Ok(release)
 }
 
 /// `GET /{id}/delete`: asks.

@@ -84,6 +84,8 @@ pub(crate) fn file_view(file: &DataFile) -> Value {
         "longitude": file.longitude,
         "latitude": file.latitude,
         "state": file.state,
+        "release": file.release.as_str(),
+        "release_title": file.release.title(),
     })
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct StepView {
     pub(crate) findings: Vec<FindingView>,
     /// UTC, to the minute, of the end of the last run.
     pub(crate) finished: Option<String>,
+    /// What its latest results were computed with, where that is known and makes a difference.
+    pub(crate) release: Option<&'static str>,
     /// It is in the table: it ran, or what it needs is there.
     pub(crate) offered: bool,
     pub(crate) can_retry: bool,
@@ -96,7 +98,7 @@ fn link(id: DataFileId, step: Step) -> String {
 }
 
 /// The steps as they stand.
-pub(crate) fn views(id: DataFileId, steps: Vec<StepStatus>) -> Vec<StepView> {
+pub(crate) fn views(id: DataFileId, steps: Vec<StepStatus>, revisions: &[Revision]) -> Vec<StepView> {
     let known: Vec<Step> =
         steps.iter().filter(|status| status.state != StepState::NeverRun).map(|status| status.step).collect();
     steps
@@ -132,6 +134,11 @@ pub(crate) fn views(id: DataFileId, steps: Vec<StepStatus>) -> Vec<StepView> {
                     .filter(|_| matches!(status.state, StepState::Stale | StepState::Failed)),
                 findings: status.findings.into_iter().map(finding_view).collect(),
                 finished: status.finished_at.as_deref().map(minute),
+                release: revisions
+                    .iter()
+                    .rev()
+                    .find(|revision| revision.step == Some(step))
+                    .and_then(|revision| Some(revision.release()?.as_str())),
                 offered,
                 can_retry: by_machine
                     && status.parameters.is_some()
@@ -186,13 +193,14 @@ struct Fragments {
 
 fn context(site: &Site, id: DataFileId, csrf: &str) -> Result<Context, Error> {
     let mut context = Context::new();
-    let steps = views(id, site.store.steps(id)?);
+    let revisions = site.store.revisions(id)?;
+    let steps = views(id, site.store.steps(id)?, &revisions);
     let values: Vec<tera::Value> = steps.iter().map(tera::Value::from_serializable).collect();
     for (step, value) in steps.iter().zip(&values) {
         context.insert_value(format!("node_{}", step.step), value.clone());
     }
     context.insert("steps", &values);
-    context.insert("items", &assets(&site.store.revisions(id)?));
+    context.insert("items", &assets(&revisions));
     context.insert("unsaved", &unsaved(id, site.store.open_drafts(id)?));
     context.insert("id", &id.0);
     context.insert("csrf_token", csrf);

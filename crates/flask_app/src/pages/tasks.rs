@@ -55,6 +55,7 @@ pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Err
             matches!(revision.file_type, FileType::Coords | FileType::Paleorca) && revision.run.is_none()
         }),
         grid_sent: false,
+        release: file.release,
     })
 }
 
@@ -151,20 +152,10 @@ async fn form_page(
     template: &'static str,
 ) -> Result<Page, Error> {
     let (store, file) = (super::store(request)?, owned.file.clone());
-    let (status, situation) =
-        block(move || Ok((store.step(file.id, step)?, situation(&store, &file)?))).await?;
-    let view = steps::views(owned.file.id, vec![status]).into_iter().next();
-    let releases: Vec<Choice> = Release::ALL
-        .into_iter()
-        .map(|release| {
-            let what = match release {
-                Release::R2021 => "as in the release of 2021",
-                Release::R2023 => "as in the release of 2023 (default)",
-                Release::Corrected => "with all recommended corrections",
-            };
-            Choice { value: release.as_str().to_owned(), label: what.to_owned() }
-        })
-        .collect();
+    let (status, revisions, situation) =
+        block(move || Ok((store.step(file.id, step)?, store.revisions(file.id)?, situation(&store, &file)?)))
+            .await?;
+    let view = steps::views(owned.file.id, vec![status], &revisions).into_iter().next();
     Ok(Page::new(template)
         .with("file", &file_view(&owned.file))
         .with("step", &view)
@@ -178,7 +169,7 @@ async fn form_page(
             "variables",
             &situation.raw.as_ref().map(|raw| map_variables(raw, &owned.file)).unwrap_or_default(),
         )
-        .with("releases", &releases))
+        .with("releases", &forms::releases_of_a_step(owned.file.release)))
 }
 
 /// `360 x 180` for the user, or nothing when the coordinates are not known.
@@ -233,21 +224,22 @@ async fn finish(
         }
         Err(error) if error.code == Code::InvalidInput => {
             tracing::info!(step = step.as_str(), "form refused: {}", error.message);
-            again?.rejected(&error, &form_values(step, &fields.typed())).render(request)
+            let values = form_values(step, owned.file.release, &fields.typed());
+            again?.rejected(&error, &values).render(request)
         }
         Err(error) => Err(error),
     }
 }
 
 /// What a form shows: what was typed, over the defaults.
-fn form_values(step: Step, given: &Map<String, Value>) -> Map<String, Value> {
+fn form_values(step: Step, release: Release, given: &Map<String, Value>) -> Map<String, Value> {
     let mut values = match step {
         Step::Regrid => json!({
             "limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "auto",
-            "base": "latest", "release": "2023",
+            "base": "latest", "release": release.as_str(),
         }),
-        Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": "2023" }),
-        Step::Pft => json!({ "release": "2023" }),
+        Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": release.as_str() }),
+        Step::Pft | Step::Subbasins => json!({ "release": release.as_str() }),
         Step::CalculateWeights => {
             let default = Options::default();
             let switch = |yes: bool| if yes { "y" } else { "n" };
@@ -280,7 +272,7 @@ fn form_values(step: Step, given: &Map<String, Value>) -> Map<String, Value> {
 
 /// The values with which a step ran last, over the defaults.
 fn saved(site: &Site, owned: &Owned, step: Step) -> Result<Map<String, Value>, Error> {
-    Ok(form_values(step, &steps::saved_parameters(site, &owned.file, step)?))
+    Ok(form_values(step, owned.file.release, &steps::saved_parameters(site, &owned.file, step)?))
 }
 
 /// `GET /{id}/regrid`
@@ -290,7 +282,7 @@ pub(crate) async fn regrid_form(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let parameters = steps::saved_parameters(&site, &owned.file, Step::Regrid)?;
-    let mut form = form_values(Step::Regrid, &parameters);
+    let mut form = form_values(Step::Regrid, owned.file.release, &parameters);
     let (page, proposal) = regrid_page(&request, &owned).await?;
     // A region keeps its extent and its spacing, unless it was regridded otherwise before.
     if let Some(proposal) = proposal.filter(|proposal| parameters.is_empty() && !proposal.global) {
@@ -437,7 +429,7 @@ pub(crate) async fn pft_form(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let parameters = steps::saved_parameters(&site, &owned.file, Step::Pft)?;
-    let form = form_values(Step::Pft, &parameters);
+    let form = form_values(Step::Pft, owned.file.release, &parameters);
     let (store, file) = (site.store.clone(), owned.file.clone());
     let (table, from) = block(move || Ok(saved_table(&store, &file, &parameters))).await?;
     let page = form_page(&request, &owned, Step::Pft, "pft.html").await?;
@@ -574,7 +566,7 @@ pub(crate) async fn weights_form(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let form = saved(&site, &owned, Step::CalculateWeights)?;
-    let default = form_values(Step::CalculateWeights, &Map::new());
+    let default = form_values(Step::CalculateWeights, owned.file.release, &Map::new());
     let configured = CONFIGURATION.iter().any(|&name| form.get(name) != default.get(name));
     weights_page(&request, &owned).await?.with("form", &form).with("configured", &configured).render(&request)
 }
@@ -688,7 +680,8 @@ pub(super) fn editor_address(
 
 /// `GET /{id}/sub_basins`
 pub(crate) async fn sub_basins_form(request: HttpRequest, owned: Owned) -> Result<HttpResponse, Error> {
-    sub_basins_page(&request, &owned).await?.with("form", &json!({ "release": "2023" })).render(&request)
+    let form = form_values(Step::Subbasins, owned.file.release, &Map::new());
+    sub_basins_page(&request, &owned).await?.with("form", &form).render(&request)
 }
 
 async fn sub_basins_page(request: &HttpRequest, owned: &Owned) -> Result<Page, Error> {
@@ -704,7 +697,7 @@ pub(crate) async fn sub_basins(
     owned: Owned,
     mut form: Submitted,
 ) -> Result<HttpResponse, Error> {
-    let release = form.fields.choice("release", Release::default());
+    let release = form.fields.choice(Release::FIELD, owned.file.release);
     let result = match form.fields.finish() {
         Ok(()) => {
             default_sub_basins(
@@ -761,7 +754,7 @@ pub(crate) async fn default_sub_basins(
             step: Some(Step::Subbasins),
             file_type: FileType::SubBasins,
             staged,
-            info: Map::new(),
+            info: Map::from_iter([(Release::FIELD.to_owned(), release.as_str().into())]),
             parameters: recorded,
             parents: vec![bathy.id],
             findings: findings.collect(),

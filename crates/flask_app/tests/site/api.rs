@@ -97,6 +97,45 @@ async fn a_script_does_all_that_a_page_does() {
 }
 
 #[actix_web::test]
+async fn a_script_chooses_the_numerics() {
+    let server = Server::start();
+    server.user("ada").await;
+    let script = Script::new(&server, "ada");
+    let upload = |release: Option<&'static str>| {
+        let part = reqwest::multipart::Part::bytes(topography("lon", "lat")).file_name("topo.nc");
+        let mut form = reqwest::multipart::Form::new().part("file", part);
+        if let Some(release) = release {
+            form = form.text("release", release);
+        }
+        let request = script.client.post(format!("{}/data-files", script.base)).bearer_auth(&script.token);
+        async move { Answer::of(request.multipart(form).send().await.unwrap()).await }
+    };
+    let problem = upload(Some("1999")).await.is(422).json();
+    assert_eq!(problem["errors"][0]["field"], "release");
+    assert_eq!(upload(Some("2021")).await.is(201).json()["release"], "2021");
+    let made = upload(None).await.is(201).json();
+    assert_eq!(made["release"], "corrected");
+
+    let id = made["id"].as_i64().unwrap();
+    let at = |rest: &str| format!("/data-files/{id}{rest}");
+    let step = || async { script.get(&at("/steps")).await.is(200).json()[0].clone() };
+    script.regrid(id).await;
+    assert_eq!(step().await["parameters"]["release"], Value::Null, "not taken yet");
+    server.carry_out(i32::try_from(id).unwrap(), Step::Regrid);
+    assert_eq!(step().await["parameters"]["release"], "corrected");
+    let revisions = script.get(&at("/revisions")).await.is(200).json();
+    assert_eq!((&revisions[0]["release"], &revisions[1]["release"]), (&Value::Null, &json!("corrected")));
+    let chosen = script.send(reqwest::Method::PUT, &at("/release"), Some(json!({"release": "2023"}))).await;
+    assert_eq!(chosen.is(200).json()["release"], "2023");
+    assert_eq!(script.get(&at("")).await.json()["release"], "2023");
+    let stale = step().await;
+    assert_eq!(stale["state"], "stale");
+    assert!(stale["reason"].as_str().unwrap().contains("release corrected"), "{stale}");
+    let wrong = script.send(reqwest::Method::PUT, &at("/release"), Some(json!({"release": "new"}))).await;
+    assert_eq!(wrong.is(422).json()["errors"][0]["field"], "release");
+}
+
+#[actix_web::test]
 async fn errors_are_problems() {
     let server = Server::start();
     let ada = server.user("ada").await;

@@ -1,6 +1,6 @@
 //! Every page, and what the forms start.
 
-use store::{DataFileId, StepState};
+use store::{DataFileId, Release, StepState};
 use workflow::{FileType, Step};
 
 use crate::harness::{Server, bathymetry, topography};
@@ -28,6 +28,7 @@ async fn every_page_of_a_workflow_is_there() {
         "calculate_weights",
         "delete",
         "send",
+        "release",
         "bathy/view",
         "bathy/fileInfo",
     ];
@@ -64,6 +65,7 @@ async fn forms_put_the_bodies_of_the_contract_into_the_outbox() {
     let server = Server::start();
     let ada = server.user("ada").await;
     let id = ada.upload("topo.nc").await;
+    server.store.set_release(DataFileId(id), Release::R2023).unwrap();
     for file_type in [FileType::Routing, FileType::Bathy, FileType::SubBasins] {
         server.add(id, file_type, &bathymetry());
     }
@@ -99,6 +101,57 @@ async fn forms_put_the_bodies_of_the_contract_into_the_outbox() {
     assert_eq!(sent[3], ("preprocessing.heatflow".into(), body(r#"{"id":ID}"#)));
     assert!(messages.iter().all(|m| m.owner.is_some() && m.run.is_some() && m.request_id.is_some()));
     assert!(ada.get(&format!("/{id}/steps")).await.text().contains("waiting"));
+}
+
+/// The option of a form that is chosen.
+fn chosen(page: &str, name: &str) -> Option<String> {
+    let select = page.split(&format!("<select id=\"{name}\"")).nth(1)?.split("</select>").next()?;
+    let before = select.split(" selected>").next().filter(|before| before.len() < select.len())?;
+    Some(before.rsplit("value=\"").next()?.trim_end_matches('"').to_owned())
+}
+
+#[actix_web::test]
+async fn the_numerics_are_chosen_once_and_can_be_changed() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let checked = |release: &str| format!("value=\"{release}\" checked>");
+    let upload = ada.get("/upload").await.is(200).text();
+    assert!(upload.contains(&checked("corrected")), "{upload}");
+    assert_eq!(upload.matches("To continue work that was published with the original platform").count(), 2);
+    let file = || Some(("topo.nc", topography("lon", "lat")));
+    ada.post_file("/upload", &[("release", "1999")], file()).await.is(422);
+    let answer = ada.post_file("/upload", &[("release", "2023")], file()).await;
+    let published: i32 = answer.location().split('/').nth(1).unwrap().parse().unwrap();
+    let new = ada.upload("topo.nc").await;
+    for (id, release, title) in
+        [(published, "2023", "Original platform of 2023"), (new, "corrected", "<dd>Corrected")]
+    {
+        assert!(ada.get(&format!("/{id}/steps")).await.text().contains(title), "{title}");
+        for step in ["regrid", "routing", "pft", "sub_basins"] {
+            let page = ada.get(&format!("/{id}/{step}")).await.is(200).text();
+            assert_eq!(chosen(&page, "release").as_deref(), Some(release), "{step} of {title}");
+        }
+        assert!(ada.get(&format!("/{id}/release")).await.text().contains(&checked(release)));
+    }
+    // A form as it stands names what it shows.
+    let regrid = [("limits", "default"), ("Longitude Step", "30"), ("Latitude Step", "30")];
+    let regrid = [&regrid[..], &[("interpolator", "linear"), ("release", "corrected")]].concat();
+    ada.post(&format!("/{new}/regrid"), &regrid).await.is(303);
+    server.carry_out(new, Step::Regrid);
+    let table = ada.get(&format!("/api/{new}/steps/stepsTable")).await.text();
+    assert!(table.contains(">corrected</span>"), "{table}");
+
+    ada.post(&format!("/{new}/release"), &[("release", "1999")]).await.is(422);
+    ada.post(&format!("/{new}/release"), &[("release", "2021")]).await.redirects_to(&format!("/{new}/steps"));
+    let page = ada.get(&format!("/{new}/steps")).await.text();
+    assert!(
+        page.contains("it was made with release corrected") && page.contains("Original platform of 2021")
+    );
+    let regrid = server.store.step(DataFileId(new), Step::Regrid).unwrap();
+    assert_eq!(regrid.parameters.unwrap()["release"], "2021", "it runs again with that of now");
+    let eve = server.user("eve").await;
+    eve.post(&format!("/{new}/release"), &[("release", "2023")]).await.is(404);
+    assert_eq!(server.store.data_file(DataFileId(new)).unwrap().unwrap().release, Release::R2021);
 }
 
 #[actix_web::test]
@@ -157,6 +210,7 @@ async fn the_automatic_sub_basins_are_stored_as_an_edit() {
     let revision = server.store.latest(id, FileType::SubBasins).unwrap().unwrap();
     let stored = dataset::read(server.store.path(&revision)).unwrap();
     assert!(stored.variable("atlmsk").is_some() && revision.parents.len() == 1);
+    assert_eq!(revision.release(), Some(Release::Corrected));
 }
 
 #[actix_web::test]

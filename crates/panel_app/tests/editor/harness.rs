@@ -13,7 +13,7 @@ use ndarray::{Array2, IxDyn};
 use panel_app::Limits;
 use serde_json::{Map, Value, json};
 use service::{Config, Context};
-use store::{DataFileId, Edit, Reach, Revision, Store, UserId};
+use store::{DataFileId, Edit, Reach, Release, Revision, Store, UserId};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workflow::{FileType, Step};
@@ -88,7 +88,10 @@ impl Server {
 
     /// A workflow with a topography.
     pub(crate) fn upload(&self, user: &User, dataset: &Dataset) -> DataFileId {
-        let id = self.store.create_data_file(user.id, "planet.nc", Map::new(), self.staged(dataset)).unwrap();
+        let id = self
+            .store
+            .create_data_file(user.id, "planet.nc", Map::new(), Release::default(), self.staged(dataset))
+            .unwrap();
         self.store.set_coordinates(id, "lon", "lat").unwrap();
         id
     }

@@ -66,7 +66,9 @@ async fn every_confirmed_action_survives_and_undo_reaches_the_original() {
     let cookie = store.create_session(user).unwrap().0;
     let staged = store.stage(".nc").unwrap();
     dataset::write(&topography(), staged.path()).unwrap();
-    let id = store.create_data_file(user, "planet.nc", serde_json::Map::new(), staged).unwrap();
+    let id = store
+        .create_data_file(user, "planet.nc", serde_json::Map::new(), store::Release::default(), staged)
+        .unwrap();
     store.set_coordinates(id, "lon", "lat").unwrap();
     let [port] = testkit::free_ports().unwrap();
     let (instance, path) = (instance.display().to_string(), format!("value_changer?id={id}&file_type=raw"));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use broker::{Bus, EmbeddedBus};
 use serde_json::json;
 use service::{Config, Context, Metrics, relay};
-use store::{StepState, Store, UserId};
+use store::{DataFileId, Release, StepState, Store, UserId};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use workflow::{FileType, Step};
 
-use crate::planet::{ask, becomes, fails, idle, of_type, open, topography, upload};
+use crate::planet::{ask, becomes, fails, idle, of_type, open, topography, upload, upload_for};
 
 /// One process with everything in it.
 struct OneProcess {
@@ -120,7 +120,7 @@ fn a_topography_becomes_every_boundary_condition() {
 fn heat_flow_takes_the_release_of_the_routing() {
     let one = OneProcess::start();
     let store = &one.store;
-    let file = upload(store, one.owner, &topography(4.0));
+    let file = upload_for(store, one.owner, &topography(4.0), Release::R2023);
     let heat_flow = |release: serde_json::Value| {
         ask(store, file, Step::Routing, release);
         idle(store);
@@ -133,6 +133,56 @@ fn heat_flow_takes_the_release_of_the_routing() {
     assert!(history.contains("heatflow, release corrected"), "{history}");
     let published = heat_flow(json!({"topo_var": "topo", "orcafile": "default"}));
     assert_eq!(published.attributes.text("history"), None);
+    one.end();
+}
+
+/// The history of the latest file of a type, and the release that the store tells of it.
+fn made_with(store: &Store, file: DataFileId, file_type: FileType) -> (String, Option<Release>) {
+    let made = of_type(store, file, file_type).pop().unwrap();
+    let history = dataset::read(store.path(&made)).unwrap().attributes.text("history").map(str::to_owned);
+    (history.unwrap_or_default(), made.release())
+}
+
+/// Bodies that name no release, as those of the original, mean that of the workflow; so do re-runs.
+#[test]
+fn a_step_without_a_release_takes_that_of_its_workflow() {
+    let one = OneProcess::start();
+    let store = &one.store;
+    for release in Release::ALL {
+        let file = upload_for(store, one.owner, &topography(4.0), release);
+        ask(store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
+        becomes(store, file, Step::Routing, StepState::Done);
+        becomes(store, file, Step::Heatflow, StepState::Done);
+        ask(store, file, Step::Pft, json!({ "data": boundary_table() }));
+        idle(store);
+        for file_type in [FileType::Routing, FileType::Bathy, FileType::Heatflow, FileType::Pft] {
+            let (history, told) = made_with(store, file, file_type);
+            assert_eq!(told, Some(release), "{file_type}");
+            let corrected = history.contains("release corrected");
+            assert_eq!(corrected, release == Release::Corrected, "{file_type} of {release}: {history}");
+        }
+        assert_eq!(made_with(store, file, FileType::Ahmcoef).1, None, "the same in all");
+    }
+    one.end();
+}
+
+#[test]
+fn a_workflow_that_takes_another_release_is_computed_again_with_it() {
+    let one = OneProcess::start();
+    let store = &one.store;
+    let file = upload_for(store, one.owner, &topography(4.0), Release::R2023);
+    ask(store, file, Step::Routing, json!({"topo_var": "topo", "orcafile": "default"}));
+    becomes(store, file, Step::Heatflow, StepState::Done);
+    idle(store);
+    store.set_release(file, Release::Corrected).unwrap();
+    becomes(store, file, Step::Routing, StepState::Stale);
+    becomes(store, file, Step::Heatflow, StepState::Stale);
+    store.retry(file, Step::Routing, None).unwrap();
+    becomes(store, file, Step::Routing, StepState::Done);
+    becomes(store, file, Step::Heatflow, StepState::Done);
+    for file_type in [FileType::Routing, FileType::Heatflow] {
+        assert_eq!(made_with(store, file, file_type).1, Some(Release::Corrected), "{file_type}");
+    }
     one.end();
 }
 

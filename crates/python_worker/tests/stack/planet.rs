@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use dataset::{Attributes, Dataset};
 use ndarray::{Array1, Array2};
 use serde_json::{Map, Value};
-use store::{DataFileId, Request, Revision, RunId, StepState, StepStatus, Store, UserId};
+use store::{DataFileId, Release, Request, Revision, RunId, StepState, StepStatus, Store, UserId};
 use workflow::{FileType, Step};
 
 /// How long anything may take before a test gives up on it; the machine may be busy.
@@ -39,9 +39,14 @@ pub(crate) fn open(instance: &Path) -> (Store, UserId) {
 }
 
 pub(crate) fn upload(store: &Store, owner: UserId, topography: &Dataset) -> DataFileId {
+    upload_for(store, owner, topography, Release::default())
+}
+
+/// A workflow that is computed with `release`.
+pub(crate) fn upload_for(store: &Store, owner: UserId, topography: &Dataset, release: Release) -> DataFileId {
     let staged = store.stage(".nc").unwrap();
     dataset::write(topography, staged.path()).unwrap();
-    let file = store.create_data_file(owner, "planet.nc", Map::new(), staged).unwrap();
+    let file = store.create_data_file(owner, "planet.nc", Map::new(), release, staged).unwrap();
     store.set_coordinates(file, "lon", "lat").unwrap();
     file
 }

@@ -6,8 +6,8 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use workflow::{FileType, Step};
 
-use super::{claimed, finish, stored_files, task};
-use crate::{Config, Doctor, StepState, Store, password};
+use super::{claimed, finish, stored_files, task, upload};
+use crate::{Config, DataFileId, Doctor, Release, StepState, Store, UserId, password};
 
 pub(crate) fn build(instance: &Path, sql: &str) -> Config {
     std::fs::create_dir_all(instance).unwrap();
@@ -169,6 +169,33 @@ fn a_database_of_2023_keeps_its_states() {
     let store = Store::open(&build(folder.path(), sql)).unwrap();
     let file = &store.data_files(crate::UserId(1)).unwrap()[0];
     assert_eq!((file.state.as_deref(), file.changed.clone()), (Some("RECEIVED from bob"), None));
+}
+
+/// Whoever continues published work gets its numbers; whoever begins gets the corrected ones.
+#[test]
+fn adopted_workflows_and_their_copies_stay_with_2023() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&build(folder.path(), DAMAGED)).unwrap();
+    let release = |id| store.data_file(id).unwrap().unwrap().release;
+    let (alice, adopted) = (UserId(1), DataFileId(1));
+    let copy = store.duplicate(adopted, 10).unwrap();
+    let sent = store.send(copy, UserId(2), 10).unwrap();
+    for id in [adopted, copy, sent] {
+        assert_eq!(release(id), Release::R2023, "{id}");
+        // The parameters of the original name none.
+        let routing = store.step(id, Step::Routing).unwrap().parameters.unwrap();
+        assert_eq!(store.data_file(id).unwrap().unwrap().release_of(&routing), Ok(Release::R2023));
+    }
+    assert_eq!(release(upload(&store, alice)), Release::default());
+    // The original, or a release that does not know the column, beside this one.
+    let path = folder.path().join("netcdf_editor.sqlite");
+    let mut original = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    original.batch_execute("INSERT INTO data_files (id, owner_id, filename) VALUES (90, 1, 'z.nc')").unwrap();
+    assert_eq!(release(DataFileId(90)), Release::R2023);
+    // What a newer release wrote is not guessed.
+    original.batch_execute("UPDATE data_files SET release = '2031' WHERE id = 90").unwrap();
+    let error = store.data_file(DataFileId(90)).unwrap_err().to_string();
+    assert!(error.contains("2031"), "{error}");
 }
 
 #[test]

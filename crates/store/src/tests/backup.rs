@@ -67,7 +67,16 @@ fn a_later_backup_copies_only_what_is_new() {
     let again = backup::create(&bench.config, folder.path()).unwrap();
     assert_eq!(again.new_bytes, 0);
     let content = "x".repeat(100_000);
-    bench.store.create_data_file(owner, "b.nc", object(json!({})), staged(&bench.store, &content)).unwrap();
+    bench
+        .store
+        .create_data_file(
+            owner,
+            "b.nc",
+            object(json!({})),
+            crate::Release::default(),
+            staged(&bench.store, &content),
+        )
+        .unwrap();
     let later = backup::create(&bench.config, folder.path()).unwrap();
     assert!(later.new_bytes > 100_000 && later.new_bytes < first.bytes + 200_000, "{later:?}");
     assert_eq!(backup::list(folder.path()).unwrap().len(), 3);

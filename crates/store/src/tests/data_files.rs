@@ -3,8 +3,10 @@ use std::collections::HashSet;
 use serde_json::{Map, json};
 use workflow::{FileType, Step};
 
-use super::{claimed, finish, object, on_both, one_upload, request, run_step, staged, task, upload, user};
-use crate::{Doctor, Error, StepState, clean_filename};
+use super::{
+    claimed, finish, object, on_both, one_upload, request, run_step, settle_all, staged, task, upload, user,
+};
+use crate::{DataFileId, Doctor, Error, Release, Request, StepState, Store, clean_filename};
 
 #[test]
 fn names_are_cleaned() {
@@ -78,6 +80,81 @@ on_both!(an_account_receives_no_more_than_it_may_keep, |bench| {
     assert!(matches!(store.send(id, bob, 1), Err(Error::NoRoom { limit: 1 })));
     store.duplicate(id, 2).unwrap();
     assert_eq!((store.data_files(alice).unwrap().len(), store.data_files(bob).unwrap().len()), (2, 1));
+});
+
+/// A workflow that is computed with `release`.
+fn workflow_of(store: &Store, release: Release) -> DataFileId {
+    let owner = user(store, release.as_str());
+    store.create_data_file(owner, "topo.nc", Map::new(), release, staged(store, "raw")).unwrap()
+}
+
+on_both!(a_workflow_and_its_copies_have_one_release, |bench| {
+    let store = &bench.store;
+    let bob = user(store, "bob");
+    for release in Release::ALL {
+        let id = workflow_of(store, release);
+        let copies = [store.duplicate(id, 10).unwrap(), store.send(id, bob, 10).unwrap()];
+        for id in copies.into_iter().chain([id]) {
+            let file = store.data_file(id).unwrap().unwrap();
+            assert_eq!(file.release, release);
+            assert_eq!(file.release_of(&object(json!({"id": 1, "release": " "}))), Ok(release));
+            assert_eq!(file.release_of(&object(json!({"release": "2021"}))), Ok(Release::R2021));
+            assert!(file.release_of(&object(json!({"release": "1999"}))).is_err());
+        }
+    }
+});
+
+/// Asks for a step with the body, and carries it out.
+fn done(store: &Store, id: DataFileId, step: Step, body: serde_json::Value) {
+    let request = Request { data_file: id, step, body: object(body), form_key: None, request_id: None };
+    let run = store.request_step(request).unwrap();
+    finish(store, &claimed(store, &task(id, step, run.0)), &[]);
+}
+
+on_both!(another_release_makes_stale_what_followed_the_one_of_before, |bench| {
+    let store = &bench.store;
+    let id = workflow_of(store, Release::R2023);
+    // Regrid follows by saying nothing, routing by naming the same; a choice of its own is for pft only.
+    done(store, id, Step::Regrid, json!({}));
+    done(store, id, Step::Routing, json!({"release": "2023"}));
+    done(store, id, Step::Pft, json!({"release": "2021"}));
+    settle_all(store);
+    store.set_release(id, Release::R2023).unwrap();
+    assert_eq!(store.step(id, Step::Regrid).unwrap().state, StepState::Done, "nothing changed");
+    store.set_release(id, Release::Corrected).unwrap();
+    assert_eq!(store.data_file(id).unwrap().unwrap().release, Release::Corrected);
+    let reason = |step| {
+        let status = store.step(id, step).unwrap();
+        assert_eq!(status.state, StepState::Stale, "{step}");
+        status.reason.unwrap()
+    };
+    let made = "made with release 2023, and the workflow has release corrected now";
+    assert_eq!(reason(Step::Regrid), format!("it was {made}"));
+    assert_eq!(reason(Step::Routing), format!("it was {made}"));
+    for after in [Step::Pft, Step::Ahmcoef] {
+        assert_eq!(reason(after), format!("what it was made from was {made}"));
+    }
+    let named = |step| store.step(id, step).unwrap().parameters.unwrap().get("release").cloned();
+    assert_eq!(named(Step::Regrid), None);
+    assert_eq!(named(Step::Routing), Some(json!("corrected")), "it follows");
+    assert_eq!(named(Step::Pft), Some(json!("2021")), "it was chosen");
+    // What runs again does so with the release of now.
+    let run = store.retry(id, Step::Routing, None).unwrap();
+    let claim = claimed(store, &task(id, Step::Routing, run.0));
+    assert_eq!(claim.parameters["release"], "corrected");
+    assert!(matches!(store.set_release(DataFileId(999), Release::R2021), Err(Error::NotFound { .. })));
+});
+
+on_both!(a_choice_of_its_own_survives_another_release, |bench| {
+    let store = &bench.store;
+    let id = workflow_of(store, Release::Corrected);
+    done(store, id, Step::Routing, json!({"release": "2021"}));
+    store.set_release(id, Release::R2023).unwrap();
+    let routing = store.step(id, Step::Routing).unwrap();
+    assert_eq!(
+        (routing.state, routing.parameters.unwrap()["release"].clone()),
+        (StepState::Done, json!("2021"))
+    );
 });
 
 on_both!(a_copy_shares_files_until_the_last_is_deleted, |bench| {

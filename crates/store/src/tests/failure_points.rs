@@ -41,7 +41,17 @@ on_both!(everything_that_writes_is_all_or_nothing, |bench| {
     store.arm(Fault::Error("before-commit"));
     assert!(store.duplicate(id, 1000).is_err());
     store.arm(Fault::Error("before-commit"));
-    assert!(store.create_data_file(owner, "b.nc", serde_json::Map::new(), staged(store, "b")).is_err());
+    assert!(
+        store
+            .create_data_file(
+                owner,
+                "b.nc",
+                serde_json::Map::new(),
+                crate::Release::default(),
+                staged(store, "b")
+            )
+            .is_err()
+    );
     assert_eq!(store.data_files(owner).unwrap().len(), 1);
     store.arm(Fault::Error("before-commit"));
     assert!(store.delete_data_file(id).is_err());

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use workflow::{FileType, Key, Message, Step, Task};
 
 use crate::{
-    Claim, ClaimedRun, Config, DataFileId, Error, Finished, Output, Request, Revision, RevisionId, Staged,
-    Store, UserId,
+    Claim, ClaimedRun, Config, DataFileId, Error, Finished, Output, Release, Request, Revision, RevisionId,
+    Staged, Store, UserId,
 };
 
 /// Where the store is made to fail, once.
@@ -141,7 +141,15 @@ pub(crate) fn user(store: &Store, name: &str) -> UserId {
 }
 
 pub(crate) fn upload(store: &Store, owner: UserId) -> DataFileId {
-    store.create_data_file(owner, "topo.nc", object(json!({"age": "60"})), staged(store, "raw")).unwrap()
+    store
+        .create_data_file(
+            owner,
+            "topo.nc",
+            object(json!({"age": "60"})),
+            Release::default(),
+            staged(store, "raw"),
+        )
+        .unwrap()
 }
 
 /// A store with one user and one upload.

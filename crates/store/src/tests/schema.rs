@@ -1,7 +1,11 @@
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel_migrations::MigrationHarness;
 
-use super::{Bench, on_both, one_upload, user};
-use crate::{Error, Store};
+use super::{Bench, on_both, one_upload, upload, user};
+use crate::connection::{AnyConnection, Backend};
+use crate::open::{DATABASE_NAME, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use crate::{Config, DataFileId, Error, Release, Store};
 
 on_both!(
     /// D8: preparing an existing database again keeps the accounts.
@@ -31,10 +35,53 @@ on_both!(a_newer_schema_is_refused_unless_marked_compatible, |bench| {
     assert!(store.user_by_name("alice").unwrap().is_some());
     mark(7, 6);
     match Store::open(&bench.config) {
-        Err(Error::NewerSchema { found: 7, needs: 6, known: 2 }) => {}
+        Err(Error::NewerSchema { found: 7, needs: 6, known: 3 }) => {}
         other => panic!("{other:?}"),
     }
 });
+
+/// A database as the schema before the column `release` has it, with one workflow; then opened.
+fn opened_from_schema_2(instance: &std::path::Path, database_url: Option<String>) {
+    std::fs::create_dir_all(instance).unwrap();
+    let backend = match &database_url {
+        Some(url) => Backend::Postgres(url.clone()),
+        None => Backend::Sqlite(instance.join(DATABASE_NAME)),
+    };
+    let mut connection = backend.connect().unwrap();
+    for _ in 0..3 {
+        match &mut connection {
+            AnyConnection::Sqlite(sqlite) => sqlite.run_next_migration(SQLITE_MIGRATIONS).map(drop).unwrap(),
+            AnyConnection::Postgres(postgres) => {
+                postgres.run_next_migration(POSTGRES_MIGRATIONS).map(drop).unwrap();
+            }
+        }
+    }
+    let rows = "INSERT INTO \"user\" (username, password) VALUES ('alice', 'x');
+        INSERT INTO data_files (owner_id, filename) VALUES (1, 'a.nc');";
+    connection.batch_execute(rows).unwrap();
+    drop(connection);
+    let config = Config { instance: instance.to_owned(), database_url, pool_size: 2 };
+    let store = Store::open(&config).unwrap();
+    let release = |id| store.data_file(id).unwrap().unwrap().release;
+    assert_eq!(release(DataFileId(1)), Release::R2023, "it was computed with 2023 so far");
+    assert_eq!(release(store.duplicate(DataFileId(1), 10).unwrap()), Release::R2023);
+    assert_eq!(release(upload(&store, crate::UserId(1))), Release::default());
+}
+
+#[test]
+fn workflows_of_before_the_column_stay_with_2023_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    opened_from_schema_2(&folder.path().join("instance"), None);
+    let backups = std::fs::read_dir(folder.path().join("instance/backups")).unwrap();
+    assert_eq!(backups.count(), 1, "a snapshot is made before");
+}
+
+#[test]
+fn workflows_of_before_the_column_stay_with_2023_postgres() {
+    let Some(database) = testkit::PostgresDatabase::create() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    opened_from_schema_2(folder.path(), Some(database.url.clone()));
+}
 
 fn open_at_once(config: &crate::Config) {
     std::thread::scope(|scope| {

@@ -8,7 +8,7 @@ use broker::rabbit::Settings as Address;
 use broker::{Bus, EmbeddedBus, RabbitBus};
 use serde_json::{Map, Value, json};
 use service::{Config, Context, Metrics, relay};
-use store::{DataFileId, Output, Request, Revision, RunId, StepState, StepStatus, Store, UserId};
+use store::{DataFileId, Output, Release, Request, Revision, RunId, StepState, StepStatus, Store, UserId};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -193,7 +193,7 @@ impl Platform {
         self.on_store(move |store| {
             let staged = store.stage(".nc").unwrap();
             std::fs::write(staged.path(), "a topography").unwrap();
-            store.create_data_file(owner, "topo.nc", Map::new(), staged).unwrap()
+            store.create_data_file(owner, "topo.nc", Map::new(), Release::default(), staged).unwrap()
         })
         .await
     }
