@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dataset::cf::{self, Guess};
+use dataset::cf::{self, CoordinatesError, Wanted};
 use dataset::{Dataset, Header, topography};
 
 use crate::arguments::Coordinates;
@@ -21,20 +21,13 @@ pub(crate) fn write(dataset: &Dataset, path: &Path) -> Result<()> {
     Ok(dataset::write(dataset, path)?)
 }
 
-/// The names of longitude and latitude: as given, else as guessed.
+/// The names of longitude and latitude: as given, else as the file shows beyond doubt.
 pub(crate) fn coordinates(header: &Header, given: &Coordinates) -> Result<(String, String)> {
-    if let (Some(lon), Some(lat)) = (&given.lon, &given.lat) {
-        return Ok((lon.clone(), lat.clone()));
-    }
-    match cf::guess(header) {
-        Guess::Certain { lon, lat } => {
-            Ok((given.lon.clone().unwrap_or(lon), given.lat.clone().unwrap_or(lat)))
-        }
-        Guess::Ambiguous { lon_candidates, lat_candidates } => bail!(
-            "cannot tell which variables are longitude and latitude (candidates: {} and {}): name them with --lon and --lat",
-            or_none(&lon_candidates),
-            or_none(&lat_candidates),
-        ),
+    let wanted = Wanted { lon: given.lon.as_deref(), lat: given.lat.as_deref(), ..Wanted::default() };
+    match cf::find(header, &wanted) {
+        Ok(found) => Ok((found.lon, found.lat)),
+        Err(error @ CoordinatesError::Ambiguous { .. }) => bail!("{error} with --lon and --lat"),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -498,6 +498,290 @@ fn seas_and_passages_as_text_as_json_and_as_a_map() -> Result {
     Ok(())
 }
 
+/// A planet of `COLUMNS` by `ROWS` cells: land in two blocks, a lake of three rows on the date line.
+mod world {
+    use super::*;
+
+    pub(super) const COLUMNS: usize = 36;
+    pub(super) const ROWS: usize = 18;
+
+    pub(super) fn lon() -> Vec<f64> {
+        (0..COLUMNS).map(|i| 10.0 * i as f64 - 175.0).collect()
+    }
+
+    pub(super) fn lat() -> Vec<f64> {
+        (0..ROWS).map(|j| 10.0 * j as f64 - 85.0).collect()
+    }
+
+    /// Metres, by place.
+    pub(super) fn height(lon: f64, lat: f64) -> f64 {
+        let lon = (lon + 180.0).rem_euclid(360.0) - 180.0;
+        let from_date_line = 180.0 - lon.abs();
+        match () {
+            () if from_date_line < 10.0 && lat.abs() < 20.0 => -100.0,
+            () if from_date_line < 30.0 && lat.abs() < 40.0 => 300.0 + lat + from_date_line,
+            () if lon.abs() < 40.0 && (10.0..60.0).contains(&lat) => 500.0 + lon - lat,
+            () => -3000.0 - lat,
+        }
+    }
+
+    pub(super) fn attributes(list: &[(&str, &str)]) -> Attributes {
+        list.iter().fold(Attributes::new(), |all, (name, value)| all.with(name, *value))
+    }
+
+    /// A file with these coordinates, named and described so.
+    pub(super) fn file(
+        (lon_name, lon, lon_attributes): (&str, &[f64], &[(&str, &str)]),
+        (lat_name, lat, lat_attributes): (&str, &[f64], &[(&str, &str)]),
+        (variable, more): (&str, &[(&str, &str)]),
+    ) -> Dataset {
+        let mut file = Dataset::new();
+        for (name, values, list) in [(lat_name, lat, lat_attributes), (lon_name, lon, lon_attributes)] {
+            file.add_f64(name, &[name], ndarray::aview1(values).to_owned().into_dyn(), attributes(list));
+        }
+        let map = ndarray::Array2::from_shape_fn((lat.len(), lon.len()), |(j, i)| height(lon[i], lat[j]));
+        let units = attributes(more).with("units", "m");
+        file.add_f64(variable, &[lat_name, lon_name], map.into_dyn(), units);
+        file
+    }
+
+    pub(super) const EAST: &[(&str, &str)] = &[("units", "degrees_east")];
+    pub(super) const NORTH: &[(&str, &str)] = &[("units", "degrees_north")];
+
+    pub(super) fn plain() -> Dataset {
+        file(("lon", &lon(), EAST), ("lat", &lat(), NORTH), ("topo", &[]))
+    }
+}
+
+/// The four files of a routing, as values.
+fn routed(desk: &Desk, input: &str, variable: &str) -> Result<Vec<Vec<u64>>> {
+    desk.done(&format!("routing {input} --topo-var {variable} --release corrected --out routed"))?;
+    let mut all = Vec::new();
+    for name in ["routing.nc", "bathy.nc", "soils.nc", "topo_high_res.nc"] {
+        for variable in dataset::read(desk.path("routed").join(name))?.variables {
+            let values = variable.decode().ok_or("text")?;
+            all.push(values.iter().map(|v| if v.is_nan() { 0 } else { v.to_bits() }).collect());
+        }
+    }
+    Ok(all)
+}
+
+#[test]
+fn case_15_and_21_coordinates_are_read_however_they_are_written() -> Result {
+    use world::{EAST, NORTH, file, lat, lon};
+    let desk = Desk::new()?;
+    dataset::write(&world::plain(), desk.path("plain.nc"))?;
+    let expected = routed(&desk, "plain.nc", "topo")?;
+    let jump: Vec<f64> =
+        (0..36).map(|k| 5.0 + 10.0 * f64::from(k)).map(|l| if l > 180.0 { l - 360.0 } else { l }).collect();
+    let falling: Vec<f64> = lon().into_iter().rev().collect();
+    let cyclic: Vec<f64> = lon().into_iter().chain([185.0]).collect();
+    let degree = |word: &'static str| [("units", word)];
+    let mut radians = world::plain();
+    for variable in &mut radians.variables[..2] {
+        variable.values = Values::F64(variable.decode().ok_or("text")?.mapv(f64::to_radians));
+        variable.attributes.set("units", "radian");
+    }
+    let files = [
+        file(("X", &lon(), &degree("degree_east")), ("Y", &lat(), &degree("degree_north")), ("topo", &[])),
+        file(("x", &lon(), &[]), ("y", &lat(), &[]), ("topo", &[])),
+        file(("a", &lon(), &degree("degrees E")), ("b", &lat(), &degree("degN")), ("topo", &[])),
+        file(("lon", &jump, EAST), ("lat", &lat(), NORTH), ("topo", &[])),
+        file(("lon", &falling, EAST), ("lat", &lat(), NORTH), ("topo", &[])),
+        file(("lon", &cyclic, EAST), ("lat", &lat(), NORTH), ("topo", &[])),
+        radians,
+    ];
+    for (k, file) in files.iter().enumerate() {
+        dataset::write(file, desk.path("other.nc"))?;
+        assert!(routed(&desk, "other.nc", "topo")? == expected, "file {k}");
+        // The same columns for other commands.
+        let links = desk.done("remap-weights other.nc plain.nc --method bilinear --out w.nc")?;
+        assert!(links.ends_with("to 648 of 648 cells\n"), "file {k}: {links}");
+        desk.done("regrid other.nc made.nc --release corrected --lon-step 10 --lat-step 10")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn case_00_exchanged_coordinates_are_refused_by_names_and_by_values() -> Result {
+    let desk = Desk::new()?;
+    dataset::write(&world::plain(), desk.path("named.nc"))?;
+    let unnamed = world::file(("a", &world::lon(), &[]), ("b", &world::lat(), &[]), ("topo", &[]));
+    dataset::write(&unnamed, desk.path("unnamed.nc"))?;
+    for (file, lon, lat) in [("named.nc", "lat", "lon"), ("unnamed.nc", "b", "a")] {
+        for command in [
+            format!("regrid {file} o.nc --lon {lon} --lat {lat}"),
+            format!("routing {file} --topo-var topo --lon {lon} --lat {lat} --out o"),
+            format!("remap-weights {file} named.nc --source-coordinates {lon},{lat} --out w.nc"),
+        ] {
+            let said = desk.fails(1, &command)?;
+            assert!(said.contains("exchange them") && said.contains(file), "{command}: {said}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn case_17_a_rotated_pole_is_named_and_true_positions_are_used() -> Result {
+    let desk = Desk::new()?;
+    let rotated = |name| [("units", "degrees"), ("standard_name", name)];
+    let (lon, lat): (Vec<f64>, Vec<f64>) =
+        ((-15..16).map(f64::from).collect(), (-10..11).map(f64::from).collect());
+    let mut file = world::file(
+        ("rlon", &lon, &rotated("grid_longitude")),
+        ("rlat", &lat, &rotated("grid_latitude")),
+        ("topo", &[("grid_mapping", "pole")]),
+    );
+    file.add_i32(
+        "pole",
+        &[],
+        ndarray::ArrayD::zeros(vec![]),
+        Attributes::new().with("grid_mapping_name", "rotated_latitude_longitude"),
+    );
+    dataset::write(&file, desk.path("rotated.nc"))?;
+    dataset::write(&world::plain(), desk.path("plain.nc"))?;
+    for command in [
+        "regrid rotated.nc o.nc",
+        "regrid rotated.nc o.nc --lon rlon --lat rlat",
+        "routing rotated.nc --topo-var topo --out o",
+        "remap-weights rotated.nc plain.nc --out w.nc",
+    ] {
+        let said = desk.fails(1, command)?;
+        assert!(said.contains("rotated pole") && said.contains("remapbil"), "{command}: {said}");
+    }
+    let plane = |f: &dyn Fn(f64, f64) -> f64| {
+        ndarray::Array2::from_shape_fn((21, 31), |(j, i)| f(lon[i], lat[j])).into_dyn()
+    };
+    file.add_f64("lon", &["rlat", "rlon"], plane(&|x, y| 10.0 + x + 0.1 * y), world::attributes(world::EAST));
+    file.add_f64(
+        "lat",
+        &["rlat", "rlon"],
+        plane(&|x, y| 50.0 + y - 0.1 * x),
+        world::attributes(world::NORTH),
+    );
+    dataset::write(&file, desk.path("rotated.nc"))?;
+    desk.done("remap-weights plain.nc rotated.nc --method nearest --out w.nc")?;
+    let said = desk.fails(1, "routing rotated.nc --topo-var topo --out o")?;
+    assert!(said.contains("curvilinear"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn case_18_a_circle_in_single_precision_is_closed() -> Result {
+    let desk = Desk::new()?;
+    let lon: Vec<f64> = (0..100).map(|k| f64::from(k as f32 * 3.6_f32)).collect();
+    let mut single =
+        world::file(("lon", &lon, world::EAST), ("lat", &world::lat(), world::NORTH), ("topo", &[]));
+    for variable in &mut single.variables[..2] {
+        variable.values = Values::F32(variable.decode().ok_or("text")?.mapv(|v| v as f32));
+        variable.attributes.remove("_FillValue");
+    }
+    dataset::write(&single, desk.path("single.nc"))?;
+    dataset::write(&world::plain(), desk.path("plain.nc"))?;
+    let said = desk.done("remap-weights single.nc plain.nc --method bilinear --out w.nc")?;
+    assert!(said.ends_with("to 648 of 648 cells\n"), "{said}");
+    let seas = desk.done("internal-oceans single.nc --var topo")?;
+    assert!(seas.starts_with("1 internal ocean\n"), "{seas}");
+    Ok(())
+}
+
+#[test]
+fn case_27_the_coordinates_attribute_says_which_pair() -> Result {
+    let desk = Desk::new()?;
+    let mut file = Dataset::new();
+    let plane = |f: &dyn Fn(f64, f64) -> f64| {
+        ndarray::Array2::from_shape_fn((12, 20), |(j, i)| f(i as f64, j as f64)).into_dyn()
+    };
+    for (name, shift, units) in [("ULAT", 1.5, world::NORTH), ("TLAT", 0.0, world::NORTH)] {
+        file.add_f64(
+            name,
+            &["nlat", "nlon"],
+            plane(&|x, y| 3.0 * y + 0.1 * x + shift),
+            world::attributes(units),
+        );
+    }
+    for (name, shift, units) in [("ULONG", 1.5, world::EAST), ("TLONG", 0.0, world::EAST)] {
+        file.add_f64(
+            name,
+            &["nlat", "nlon"],
+            plane(&|x, y| 3.0 * x + 0.1 * y + shift),
+            world::attributes(units),
+        );
+    }
+    let listed = Attributes::new().with("coordinates", "TLONG TLAT");
+    file.add_f64("KMT", &["nlat", "nlon"], plane(&|x, _| x), listed);
+    dataset::write(&file, desk.path("pop.nc"))?;
+    dataset::write(&world::plain(), desk.path("plain.nc"))?;
+    desk.done("remap-weights pop.nc plain.nc --method nearest --format scrip --out by_attribute.nc")?;
+    desk.done("remap-weights pop.nc plain.nc --source-coordinates TLONG,TLAT --method nearest --format scrip --out named.nc")?;
+    let centres = |name: &str| -> Result<Option<Vec<f64>>> {
+        let made = dataset::read(desk.path(name))?;
+        Ok(made
+            .variable("src_grid_center_lon")
+            .and_then(dataset::Variable::decode)
+            .map(|v| v.into_iter().collect()))
+    };
+    assert!(centres("named.nc")?.is_some());
+    assert_eq!(centres("by_attribute.nc")?, centres("named.nc")?);
+    Ok(())
+}
+
+#[test]
+fn case_32_order_of_dimensions_and_region_decide_as_they_should() -> Result {
+    let desk = Desk::new()?;
+    dataset::write(&world::plain(), desk.path("plain.nc"))?;
+    let mut turned = world::plain();
+    let topo = turned.variables.last_mut().ok_or("no map")?;
+    let values = topo.decode().ok_or("text")?.reversed_axes().insert_axis(ndarray::Axis(0));
+    topo.values = Values::F64(values.as_standard_layout().into_owned());
+    topo.dimensions = vec!["time".into(), "lon".into(), "lat".into()];
+    turned.add_dimension("time", 1);
+    dataset::write(&turned, desk.path("turned.nc"))?;
+    for command in ["internal-oceans", "passages"] {
+        let said = |file: &str| desk.done(&format!("{command} {file} --var topo --out {file}.labels"));
+        let (plain, other) = (said("plain.nc")?, said("turned.nc")?);
+        assert_eq!(plain, other);
+        let labels = |name: &str| -> Result<Option<Vec<u64>>> {
+            let made = dataset::read(desk.path(name))?;
+            let values = made.variable(&command.replace('-', "_")).and_then(dataset::Variable::decode);
+            Ok(values.map(|v| v.iter().map(|x| x.to_bits()).collect()))
+        };
+        assert!(labels("plain.nc.labels")?.is_some());
+        assert_eq!(labels("plain.nc.labels")?, labels("turned.nc.labels")?);
+    }
+    let seas = desk.done("internal-oceans turned.nc --var topo")?;
+    assert_eq!(seas, "1 internal ocean\n  row 7, column 0 (lon -175.00, lat -15.00): 8 cells\n");
+    // A region ends where it ends: its western edge, half of the lake, does not meet the sea at its eastern edge.
+    let file = world::file(
+        ("lon", &world::lon()[..30], world::EAST),
+        ("lat", &world::lat(), world::NORTH),
+        ("topo", &[]),
+    );
+    dataset::write(&file, desk.path("part.nc"))?;
+    let seas = desk.done("internal-oceans part.nc --var topo")?;
+    assert_eq!(seas, "1 internal ocean\n  row 7, column 0 (lon -175.00, lat -15.00): 4 cells\n");
+    Ok(())
+}
+
+#[test]
+fn case_41_a_part_of_the_globe_is_said_to_be_one() -> Result {
+    let desk = Desk::new()?;
+    let lon: Vec<f64> = (0..60).map(f64::from).collect();
+    let part = world::file(("lon", &lon, world::EAST), ("lat", &world::lat(), world::NORTH), ("topo", &[]));
+    dataset::write(&part, desk.path("part.nc"))?;
+    let said = desk.fails(1, "routing part.nc --topo-var topo --out o")?;
+    assert!(said.contains("does not cover the globe") && said.contains("'lon'"), "{said}");
+    // Nodes instead of centres: one way out, and it leads out.
+    let nodes: Vec<f64> = (0..19).map(|j| 10.0 * f64::from(j) - 90.0).collect();
+    let file = world::file(("lon", &world::lon(), world::EAST), ("lat", &nodes, world::NORTH), ("topo", &[]));
+    dataset::write(&file, desk.path("nodes.nc"))?;
+    let said = desk.fails(1, "routing nodes.nc --topo-var topo --out o")?;
+    assert!(said.contains("release 'corrected'"), "{said}");
+    desk.done("regrid nodes.nc centres.nc --release corrected --lon-step 10 --lat-step 10")?;
+    desk.done("routing centres.nc --topo-var topo --out o")?;
+    Ok(())
+}
+
 #[test]
 fn ocean_grids_of_any_resolution_and_poles() -> Result {
     let desk = Desk::new()?;

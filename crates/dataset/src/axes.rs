@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use ndarray::{Array2, ArrayD, Ix2, Slice};
 
 use crate::cf::{self, Angle, Coordinates, CoordinatesError, GridKind, Role};
-use crate::{AttributeValue, DataType, Dataset, File, Header, Variable, VariableHeader};
+use crate::{AttributeValue, Attributes, DataType, Dataset, File, Header, Variable, VariableHeader};
 
 /// Places that differ by less than this part of a spacing are the same place.
 const SAME_PLACE: f64 = 1e-3;
@@ -310,7 +310,7 @@ impl Axes {
         (lat, lats): (&VariableHeader, Vec<f64>),
     ) -> Result<Self, CoordinatesError> {
         let converted = |variable: &VariableHeader, values: Vec<f64>| -> Result<Vec<f64>, CoordinatesError> {
-            let degrees = degrees_per_unit(variable)?;
+            let degrees = degrees_per_unit(&variable.name, &variable.attributes)?;
             Ok(if degrees == 1.0 {
                 values
             } else {
@@ -353,7 +353,7 @@ pub fn degrees(variable: &Variable, role: Role) -> Result<Vec<f64>, CoordinatesE
         data_type: variable.values.data_type().name(),
     };
     let values = variable.decode().ok_or_else(not_numeric)?;
-    let per_unit = degrees_per_unit(&header_of(variable))?;
+    let per_unit = degrees_per_unit(&variable.name, &variable.attributes)?;
     let mut degrees: Vec<f64> = values.into_iter().collect();
     if per_unit != 1.0 {
         degrees.iter_mut().for_each(|value| *value *= per_unit);
@@ -372,7 +372,7 @@ pub fn plane_deg(variable: &Variable, role: Role) -> Result<(Array2<f64>, [Strin
     let not_numeric =
         || CoordinatesError::NotNumeric { name: variable.name.clone(), data_type: header.data_type.name() };
     let values = variable.decode().ok_or_else(not_numeric)?;
-    let per_unit = degrees_per_unit(&header)?;
+    let per_unit = degrees_per_unit(&variable.name, &variable.attributes)?;
     let no_plane =
         || CoordinatesError::Rank { name: variable.name.clone(), rank: cf::squeezed(&header, 2).len() };
     let (mut plane, dimensions) = one_map(variable, values).ok_or_else(no_plane)?;
@@ -408,13 +408,13 @@ pub fn refuse_exchanged(
 ///
 /// # Errors
 /// [`CoordinatesError::NotAnAngle`].
-pub fn degrees_per_unit(variable: &VariableHeader) -> Result<f64, CoordinatesError> {
-    let units = variable.attributes.text("units");
+pub fn degrees_per_unit(name: &str, attributes: &Attributes) -> Result<f64, CoordinatesError> {
+    let units = attributes.text("units");
     match cf::angle(units) {
         Angle::Unsaid => Ok(1.0),
         Angle::Of { degrees, .. } => Ok(degrees),
         Angle::Other => Err(CoordinatesError::NotAnAngle {
-            name: variable.name.clone(),
+            name: name.to_owned(),
             units: units.unwrap_or_default().to_owned(),
         }),
     }
@@ -433,7 +433,7 @@ fn header_of(variable: &Variable) -> VariableHeader {
 /// How far stored coordinates may be from what is meant, by their type, degrees: some units in the last place of a value of a
 /// turn, or half a step of what was packed.
 pub fn rounding_deg(variable: &VariableHeader) -> f64 {
-    let per_unit = degrees_per_unit(variable).unwrap_or(1.0).abs();
+    let per_unit = degrees_per_unit(&variable.name, &variable.attributes).unwrap_or(1.0).abs();
     let scale = variable.attributes.get("scale_factor").and_then(AttributeValue::as_f64).map(f64::abs);
     match (variable.data_type, scale) {
         (DataType::F64, _) => 1e-9,
@@ -583,7 +583,7 @@ impl Turned<'_> {
 
 /// How far stored values may be apart and mean the same, in their own unit.
 fn tolerance_in_units(variable: &VariableHeader) -> f64 {
-    let per_unit = degrees_per_unit(variable).unwrap_or(1.0).abs();
+    let per_unit = degrees_per_unit(&variable.name, &variable.attributes).unwrap_or(1.0).abs();
     rounding_deg(variable).max(1e-6) / per_unit
 }
 
@@ -593,7 +593,7 @@ fn exchanged_planes<E>(lon: &Plane, lat: &Plane, slab: &mut Slab<E>) -> Result<O
     let [mut lon_reach, mut lat_reach] = [0.0_f64; 2];
     for (row, count) in lon.bands() {
         for (plane, reach) in [(lon, &mut lon_reach), (lat, &mut lat_reach)] {
-            let per_unit = degrees_per_unit(plane.0).unwrap_or(1.0).abs();
+            let per_unit = degrees_per_unit(&plane.0.name, &plane.0.attributes).unwrap_or(1.0).abs();
             let values = plane.part((row, count), (0, columns), slab)?;
             // Coordinates of land processors are missing or hold fill values.
             let finite = values.iter().map(|v| (v * per_unit).abs()).filter(|v| *v < MAX_LON_DEG);
@@ -609,7 +609,7 @@ mod tests {
     use ndarray::arr1;
 
     use super::*;
-    use crate::{Attributes, Values};
+    use crate::Values;
 
     fn lon(degrees: &[f64]) -> Axis {
         Axis::new(Role::Longitude, "lon", "lon", degrees.to_vec(), 0.0).unwrap()

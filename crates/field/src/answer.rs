@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::corners::corners;
 use crate::descriptor::{Choice, OVERVIEW_CELLS, Style, choose, style};
 use crate::encode::{Fidelity, encode};
-use crate::geometry::{Geometry, Hints};
+use crate::geometry::{Geometry, Hints, positions_deg};
 use crate::slice::{Blend, MAX_CELLS, Window};
 use crate::source::Slabs;
 use crate::{Container, MapError};
@@ -82,7 +82,7 @@ impl<S: Slabs> View<'_, S> {
         }
         let read = |name: &str| {
             let variable = self.header.variable(name).ok_or_else(not_curvilinear)?;
-            self.source.coordinates(variable, &[0, 0], &[rows, columns])
+            positions_deg(self.source, variable, (0, 0), (rows, columns))
         };
         let corners = corners(&read(lon)?, &read(lat)?, columns);
         let level = level.unwrap_or_else(|| plane.level_below(OVERVIEW_CELLS));
@@ -120,7 +120,7 @@ impl<S: Slabs> View<'_, S> {
             Geometry::Regular { lon, lat } => (Some(lon.at(i)), Some(lat.at(j))),
             Geometry::Curvilinear { lon, lat } => {
                 let read = |name: &str| match self.header.variable(name) {
-                    Some(variable) => self.source.coordinates(variable, &[j, i], &[1, 1]).map(|v| value(&v)),
+                    Some(variable) => positions_deg(self.source, variable, (j, i), (1, 1)).map(|v| value(&v)),
                     None => Ok(None),
                 };
                 (read(lon)?, read(lat)?)

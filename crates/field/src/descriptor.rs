@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dataset::{AttributeValue, DataType, Header, VariableHeader};
+use dataset::{AttributeValue, DataType, Header, VariableHeader, cf};
 use serde::Serialize;
 
 use crate::MapError;
@@ -240,11 +240,11 @@ fn comparable<'a>(
     for variable in all {
         match compare(variable, other) {
             Ok(()) => fitting.push(variable),
-            Err(error) => refused.push((geometry::is_position(header, variable), error)),
+            Err(error) => refused.push((cf::is_position(header, variable), error)),
         }
     }
     // Coordinates alone are no comparison: then say what is wrong with the data.
-    let only_positions = fitting.iter().all(|v| geometry::is_position(header, v));
+    let only_positions = fitting.iter().all(|v| cf::is_position(header, v));
     refused.sort_by_key(|(position, error)| (*position, matches!(error, MapError::NotInBoth { .. })));
     match refused.into_iter().next() {
         Some((false, error)) if only_positions => Err(error.with_available(header, other)),
@@ -281,10 +281,10 @@ impl MapError {
 /// Data before coordinates, relief before the rest, else the order of the file.
 fn default_variable<'a>(all: Vec<&'a VariableHeader>, header: &Header) -> &'a VariableHeader {
     let rank = |v: &&VariableHeader| {
-        (geometry::is_position(header, v), !matches!(style(v, false), Style::Relief | Style::Depth))
+        (cf::is_position(header, v), !matches!(style(v, false), Style::Relief | Style::Depth))
     };
     // Routing products come with their relief: what the file is for stands first there.
-    let first_data = all.iter().copied().find(|v| !geometry::is_position(header, v));
+    let first_data = all.iter().copied().find(|v| !cf::is_position(header, v));
     let best = all.iter().copied().min_by_key(|v| rank(v));
     match (first_data, best) {
         (Some(first), _) if style(first, false) == Style::Categorical => first,
@@ -330,7 +330,7 @@ fn drawable(
         style: style(variable, compared),
         overview: plane.level_below(OVERVIEW_CELLS),
         flags: flags(variable),
-        position: geometry::is_position(header, variable),
+        position: cf::is_position(header, variable),
         attributes: attributes.take(64).map(|(name, value)| (name.to_owned(), in_words(value))).collect(),
     })
 }

@@ -1,16 +1,14 @@
 //! Where the cells of a variable lie: its longitude and latitude, found as a modeller would.
 //!
-//! In this order: the names that the user confirmed for the file, the `coordinates` attribute (CF 5), any variable
-//! that by units, standard name, axis or usual name is a longitude or latitude along dimensions of the variable.
-//! Two-dimensional coordinates that vary along one dimension each are axes like any other.
+//! The names that the user confirmed for the file go first, then what [`dataset::cf`] finds for the variable. Two-dimensional
+//! coordinates that vary along one dimension each are axes like any other.
 
-use std::ops::Range;
-
+use dataset::axes::{self, Axes};
+use dataset::cf::{self, Wanted};
 use dataset::{Header, VariableHeader};
 use serde::Serialize;
 
 use crate::MapError;
-use crate::slice::Plane;
 use crate::source::{Coordinates, Slabs};
 
 /// The names of the coordinates that the user confirmed.
@@ -76,15 +74,13 @@ pub struct Placed {
     pub x: usize,
     /// How the cells are placed.
     pub geometry: Geometry,
-    /// Of a regular geometry: longitudes of the columns and latitudes of the rows as the file has them.
+    /// Of a regular geometry: longitudes of the columns and latitudes of the rows, degrees, in the order of the file; longitudes
+    /// that jump by a turn there go on beyond it.
     pub axes: Option<LonsLats>,
 }
 
 /// Longitudes of the columns and latitudes of the rows.
 pub type LonsLats = (Vec<f64>, Vec<f64>);
-
-/// Coordinates of more cells than this are only looked at in some rows to tell axes from a curvilinear grid.
-const LOOK_AT_ALL: usize = 1 << 22;
 
 /// Places the cells of a variable.
 ///
@@ -96,176 +92,77 @@ pub fn place(
     variable: &VariableHeader,
     hints: &Hints,
 ) -> Result<Placed, MapError> {
-    let source = &Coordinates(source);
+    let source = Coordinates(source);
     let n = variable.shape.len();
-    let fallback = |reason: &str| Placed {
-        y: n.saturating_sub(2),
-        x: n.saturating_sub(1),
-        geometry: Geometry::Index { reason: reason.to_owned() },
-        axes: None,
+    let (last, before) = (n.saturating_sub(1), n.saturating_sub(2));
+    let by_number = |y: usize, x: usize, reason: &str| {
+        let mut letters = reason.chars();
+        let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+        let reason = if reason.is_empty() {
+            String::new()
+        } else {
+            format!("{first}{}. Cells are shown by their number.", letters.as_str().trim_end_matches('.'))
+        };
+        Ok(Placed { y, x, geometry: Geometry::Index { reason }, axes: None })
     };
-    let along = |coordinate: &VariableHeader| -> Option<Vec<usize>> {
-        let position = |d: &String| variable.dimensions.iter().position(|own| own == d);
-        coordinate.dimensions.iter().map(position).collect()
+    let Some(found) = coordinates(header, variable, hints) else {
+        return by_number(before, last, &cf::projection(header).unwrap_or_default());
     };
-    let fits = |dimensions: &[usize]| match *dimensions {
-        [one] => variable.shape[one] > 1,
-        [first, second] => first != second,
-        _ => false,
+    let along = |dimension: &str| variable.dimensions.iter().position(|own| own == dimension);
+    let single = |dimension: usize| variable.shape[dimension] < 2;
+    let read = Axes::read_with(header, &found, &mut |v, start, count| source.slab(v, start, count))?;
+    let (rows, columns) = match &read {
+        Ok(Some(axes)) => (along(axes.lat.dimension()), along(axes.lon.dimension())),
+        Ok(None) | Err(_) => (along(&found.lat_dimension), along(&found.lon_dimension)),
     };
-    let [lon, lat] =
-        [(Direction::East, hints.longitude.as_ref()), (Direction::North, hints.latitude.as_ref())].map(
-            |(wanted, hint)| {
-                candidates(header, variable, wanted, hint)
-                    .filter_map(|coordinate| Some((coordinate, along(coordinate)?)))
-                    .find(|(_, dimensions)| fits(dimensions))
-            },
-        );
-    let (Some((lon, lon_along)), Some((lat, lat_along))) = (lon, lat) else {
-        return Ok(fallback(""));
-    };
-    match (&lon_along[..], &lat_along[..]) {
-        (&[x], &[y]) if x != y => {
-            let lons = source.slab(lon, &[0], &lon.shape)?;
-            let lats = source.slab(lat, &[0], &lat.shape)?;
-            Ok(regular(y, x, lons, lats))
+    let (Some(y), Some(x)) = (rows, columns) else { return by_number(before, last, "") };
+    if single(y) || single(x) {
+        return by_number(before, last, "the grid has a single row or column of positions");
+    }
+    match read {
+        Err(error) => by_number(y, x, &error.to_string()),
+        Ok(None) => {
+            let geometry = Geometry::Curvilinear { lon: found.lon, lat: found.lat };
+            Ok(Placed { y, x, geometry, axes: None })
         }
-        (&[first, second], other) if other == [first, second] => {
-            // Which of the two is east-west is only certain when they are axes; else rows are the first.
-            for (y, x, turned) in [(first, second, false), (second, first, true)] {
-                if let Some((lons, lats)) = as_axes(source, lon, lat, turned)? {
-                    return Ok(regular(y, x, lons, lats));
-                }
-            }
-            if variable.shape[first] < 2 || variable.shape[second] < 2 {
-                return Ok(fallback("The grid has a single row or column of positions."));
-            }
-            let geometry = Geometry::Curvilinear { lon: lon.name.clone(), lat: lat.name.clone() };
-            Ok(Placed { y: first, x: second, geometry, axes: None })
+        Ok(Some(axes)) => {
+            let (lons, lats) = (axes.lon.degrees().to_vec(), axes.lat.degrees().to_vec());
+            let (Some(lon), Some(lat)) = (Axis::new(lons.clone()), Axis::new(lats.clone())) else {
+                return by_number(y, x, "the coordinates are not in order");
+            };
+            Ok(Placed { y, x, geometry: Geometry::Regular { lon, lat }, axes: Some((lons, lats)) })
         }
-        _ => Ok(fallback("Longitude and latitude do not belong to two dimensions of this variable.")),
     }
 }
 
-/// True for what only says where cells are.
-pub fn is_position(header: &Header, variable: &VariableHeader) -> bool {
-    let is_bounds = |other: &VariableHeader| other.attributes.text("bounds") == Some(&variable.name);
-    let name = variable.name.to_lowercase();
-    looks_like(variable, Direction::East)
-        || looks_like(variable, Direction::North)
-        || header.variables.iter().any(is_bounds)
-        || ["bounds_", "bnds_"].iter().any(|p| name.starts_with(p))
-        || ["_bounds", "_bnds", "_vertices"].iter().any(|s| name.ends_with(s))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    East,
-    North,
-}
-
-fn candidates<'a>(
-    header: &'a Header,
-    variable: &'a VariableHeader,
-    wanted: Direction,
-    hint: Option<&'a String>,
-) -> impl Iterator<Item = &'a VariableHeader> {
-    let named = variable.attributes.text("coordinates").unwrap_or_default();
-    let confirmed = hint.and_then(|name| header.variable(name));
-    let listed = named.split_whitespace().filter_map(|name| header.variable(name));
-    // A dimension's own coordinate goes before another variable along it.
-    let own = header.variables.iter().filter(|v| v.is_coordinate());
-    let any = header.variables.iter();
-    confirmed
-        .into_iter()
-        .chain(listed.chain(own).chain(any).filter(move |v| looks_like(v, wanted)))
-        .filter(|v| v.data_type.size() > 0 && v.data_type != dataset::DataType::Char)
-}
-
-fn looks_like(variable: &VariableHeader, wanted: Direction) -> bool {
-    let attribute = |name: &str| variable.attributes.text(name).unwrap_or_default().trim().to_lowercase();
-    let (word, short, axis) = match wanted {
-        Direction::East => ("longitude", "lon", "x"),
-        Direction::North => ("latitude", "lat", "y"),
+/// The coordinates of a variable: those that the user confirmed where they are the variable's, else the likeliest.
+fn coordinates(header: &Header, variable: &VariableHeader, hints: &Hints) -> Option<cf::Coordinates> {
+    let wanted = Wanted {
+        lon: hints.longitude.as_deref(),
+        lat: hints.latitude.as_deref(),
+        variable: Some(&variable.name),
+        grid_alone: true,
     };
-    let units = match wanted {
-        Direction::East => ["degrees_east", "degree_east", "degreese", "degrees_e", "degree_e"],
-        Direction::North => ["degrees_north", "degree_north", "degreesn", "degrees_n", "degree_n"],
-    };
-    let usual = match wanted {
-        Direction::East => ["nav_lon", "navlon", "glamt", "tlon", "xlon", "rlonv", "plon", "lons"],
-        Direction::North => ["nav_lat", "navlat", "gphit", "tlat", "xlat", "rlatu", "plat", "lats"],
-    };
-    let name = variable.name.to_lowercase();
-    attribute("standard_name") == word
-        || units.contains(&attribute("units").as_str())
-        || attribute("_coordinateaxistype") == short
-        || variable.attributes.text("_CoordinateAxisType").is_some_and(|t| t.eq_ignore_ascii_case(short))
-        || name == word
-        || name == short
-        || usual.contains(&name.as_str())
-        || (variable.is_coordinate()
-            && (attribute("axis") == axis || name == axis && attribute("units").starts_with("degree")))
+    let confirmed = (wanted.lon.is_some() || wanted.lat.is_some()).then(|| cf::find(header, &wanted).ok());
+    confirmed.flatten().or_else(|| cf::ranked(header, &variable.name).into_iter().next())
 }
 
-fn regular(y: usize, x: usize, lons: Vec<f64>, lats: Vec<f64>) -> Placed {
-    let axes = (lons.clone(), lats.clone());
-    let reason = |what: &str| {
-        let reason =
-            format!("The {what} are not in order, or some are missing, so cells are shown by their number.");
-        Placed { y, x, geometry: Geometry::Index { reason }, axes: None }
-    };
-    match (Axis::new(unwrapped(lons)), Axis::new(lats)) {
-        (None, _) => reason("longitudes"),
-        (_, None) => reason("latitudes"),
-        (Some(lon), Some(lat)) => Placed { y, x, geometry: Geometry::Regular { lon, lat }, axes: Some(axes) },
-    }
-}
-
-/// Longitudes that jump back by a turn once continue beyond 180 instead.
-fn unwrapped(mut lons: Vec<f64>) -> Vec<f64> {
-    let falls = lons.windows(2).filter(|pair| pair[1] < pair[0]).count();
-    if falls == 1 && lons.len() > 2 && lons[lons.len() - 1] < lons[0] {
-        let jump = lons.windows(2).position(|pair| pair[1] < pair[0]).map_or(lons.len(), |k| k + 1);
-        lons[jump..].iter_mut().for_each(|lon| *lon += 360.0);
-    }
-    lons
-}
-
-/// The axes of two-dimensional coordinates, when they are axes: `turned` when columns are the first dimension.
-fn as_axes(
+/// Part of a two-dimensional coordinate in degrees, row by row: from (row, column), so many rows and columns.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn positions_deg(
     source: &impl Slabs,
-    lon: &VariableHeader,
-    lat: &VariableHeader,
-    turned: bool,
-) -> Result<Option<LonsLats>, MapError> {
-    let (y, x) = if turned { (1, 0) } else { (0, 1) };
-    let plane = |variable| Plane { variable, y, x, at: vec![0, 0] };
-    let (lon, lat) = (plane(lon), plane(lat));
-    let (rows, columns) = (lon.rows(), lon.columns());
-    if rows == 0 || columns == 0 {
-        return Ok(None);
-    }
-    let lons = lon.read(source, 0..1, 0..columns)?;
-    let lats = lat.read(source, 0..rows, 0..1)?;
-    let all = rows.saturating_mul(columns) <= LOOK_AT_ALL;
-    let step = if all { 1 } else { (rows / 16).max(1) };
-    let band = if all { (LOOK_AT_ALL / 16 / columns).max(1) } else { 1 };
-    let mut row = 0;
-    while row < rows {
-        let some: Range<usize> = row..rows.min(row + band);
-        let lon_rows = lon.read(source, some.clone(), 0..columns)?;
-        let lat_rows = lat.read(source, some.clone(), 0..columns)?;
-        for (k, (lon_row, lat_row)) in lon_rows.chunks(columns).zip(lat_rows.chunks(columns)).enumerate() {
-            let same_lon = lon_row.iter().zip(&lons).all(|(a, b)| (a - b).abs() < 1e-6);
-            let same_lat = lat_row.iter().all(|lat| (lat - lats[row + k]).abs() < 1e-6);
-            if !same_lon || !same_lat {
-                return Ok(None);
-            }
-        }
-        row += band.max(step);
-    }
-    Ok(Some((lons, lats)))
+    coordinate: &VariableHeader,
+    (row, column): (usize, usize),
+    (rows, columns): (usize, usize),
+) -> Result<Vec<f64>, MapError> {
+    let leading = coordinate.shape.len().saturating_sub(2);
+    let start = [vec![0; leading], vec![row, column]].concat();
+    let count = [vec![1; leading], vec![rows, columns]].concat();
+    let values = source.coordinates(coordinate, &start, &count)?;
+    let per_unit = axes::degrees_per_unit(&coordinate.name, &coordinate.attributes).unwrap_or(1.0);
+    Ok(if per_unit == 1.0 { values } else { values.into_iter().map(|v| v * per_unit).collect() })
 }
 
 impl Axis {

@@ -221,6 +221,65 @@ fn confirmed_coordinates_go_before_what_looks_like_some() {
     assert_eq!(lon.at(0), 5.0);
 }
 
+/// A map of 4 x 5 cells whose cells the coordinates `names` place.
+fn placed_by(names: [&str; 2], attributes: &[(&str, &str)]) -> Dataset {
+    let mut d = Dataset::new();
+    for name in ["ULONG", "TLONG"] {
+        let shift = if name == "ULONG" { 1.5 } else { 0.0 };
+        let lon = array(&[1, 4, 5], |at| 3.0 * at[2] as f64 + 0.5 * at[1] as f64 + shift);
+        let units = Attributes::new().with("units", "degrees_east");
+        d.add_f64(name, &["time", "y", "x"], lon, units);
+        let lat = array(&[1, 4, 5], |at| 3.0 * at[1] as f64 + shift);
+        let units = Attributes::new().with("units", "degrees_north");
+        d.add_f64(&name.replace("LONG", "LAT"), &["time", "y", "x"], lat, units);
+    }
+    let mut own = Attributes::new().with("coordinates", names.join(" ").as_str());
+    attributes.iter().for_each(|(name, value)| own.set(name, *value));
+    d.add_f64("depth", &["time", "y", "x"], array(&[1, 4, 5], |at| at[2] as f64), own);
+    d
+}
+
+#[test]
+fn the_coordinates_attribute_and_single_times_are_followed() {
+    let folder = TempDir::new().unwrap();
+    for (names, lon) in [(["TLONG", "TLAT"], 3.5), (["ULONG", "ULAT"], 5.0)] {
+        let file = stored(&folder, "a.nc", &placed_by(names, &[]));
+        let hints = Hints::default();
+        let choice = Choice { variable: Some("depth"), at: None };
+        assert_eq!(view(&file, &hints).value(&choice, 1, 1).unwrap()["lon"], lon);
+        assert!(view(&file, &hints).mesh(&choice, None).is_ok());
+    }
+}
+
+#[test]
+fn radians_are_shown_in_degrees() {
+    let folder = TempDir::new().unwrap();
+    let mut d = regular();
+    for variable in &mut d.variables[..2] {
+        let radians = variable.decode().unwrap().mapv(f64::to_radians);
+        variable.values = Values::F64(radians);
+        variable.attributes.set("units", "radians");
+    }
+    let file = stored(&folder, "a.nc", &d);
+    let description = describe(&file, file.header(), None, &Hints::default()).unwrap();
+    let Geometry::Regular { lon, lat } = &description.grids[0] else { panic!("{:?}", description.grids) };
+    assert!((lon.at(0) + 165.0).abs() < 1e-9 && (lat.at(5) - 75.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_rotated_pole_is_shown_by_numbers_and_said() {
+    let folder = TempDir::new().unwrap();
+    let mut d = Dataset::new();
+    let rotated = |name: &str| Attributes::new().with("units", "degrees").with("standard_name", name);
+    d.add_f64("rlon", &["rlon"], axis(-5.0, 1.0, 11), rotated("grid_longitude"));
+    d.add_f64("rlat", &["rlat"], axis(-4.0, 1.0, 9), rotated("grid_latitude"));
+    d.add_f64("topo", &["rlat", "rlon"], array(&[9, 11], |at| at[0] as f64), Attributes::new());
+    let file = stored(&folder, "a.nc", &d);
+    let description = describe(&file, file.header(), None, &Hints::default()).unwrap();
+    let Geometry::Index { reason } = &description.grids[0] else { panic!("{:?}", description.grids) };
+    assert!(reason.contains("rotated pole"), "{reason}");
+}
+
 #[test]
 fn packed_and_missing_values_are_decoded() {
     let folder = TempDir::new().unwrap();

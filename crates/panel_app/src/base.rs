@@ -8,7 +8,7 @@ use boundary::{Release, Silent};
 use dataset::{AttributeValue, Attributes, DataType, File, Header, VariableHeader};
 use field::MapError;
 use field::descriptor::{self, Choice, Style};
-use field::geometry::{Geometry, Hints, Placed};
+use field::geometry::{Geometry, Hints, Placed, positions_deg};
 use field::slice::Plane as Slice;
 use field::source::Slabs;
 use grid::Points;
@@ -362,7 +362,7 @@ fn map(
     let read = |name: &str| -> Result<Array2<f64>, Error> {
         let variable =
             header.variable(name).ok_or_else(|| Error::internal("a coordinate without a variable"))?;
-        let values = file.coordinates(variable, &[0, 0], &variable.shape)?;
+        let values = positions_deg(file, variable, (0, 0), (rows, columns))?;
         Array2::from_shape_vec((rows, columns), values).map_err(Error::internal)
     };
     let points = Points { lon_deg: read(lon)?.mapv(turned), lat_deg: read(lat)? };

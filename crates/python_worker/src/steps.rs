@@ -3,7 +3,7 @@
 use boundary::regrid::{Limits, Method};
 use boundary::{Release, Severity, ahmcoef, heatflow, pft, regrid, routing};
 use dataset::Dataset;
-use dataset::cf::{self, Guess};
+use dataset::cf::{self, CoordinatesError, Wanted};
 use serde_json::Map;
 use store::{DataFile, Finding, Output};
 use time::OffsetDateTime;
@@ -162,15 +162,18 @@ fn following(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.
 fn coordinates(data_file: &DataFile, raw: &Input) -> Result<(String, String), StepError> {
-    if let (Some(longitude), Some(latitude)) = (&data_file.longitude, &data_file.latitude) {
-        return Ok((longitude.clone(), latitude.clone()));
-    }
-    match cf::guess(&raw.dataset.header()) {
-        Guess::Certain { lon, lat } => Ok((lon, lat)),
-        Guess::Ambiguous { .. } => Err(StepError::Failed(format!(
+    let wanted = Wanted {
+        lon: data_file.longitude.as_deref(),
+        lat: data_file.latitude.as_deref(),
+        ..Wanted::default()
+    };
+    match cf::find(&raw.dataset.header(), &wanted) {
+        Ok(found) => Ok((found.lon, found.lat)),
+        Err(CoordinatesError::Ambiguous { .. }) => Err(StepError::Failed(format!(
             "{}: it is not known which variables are longitude and latitude: set the coordinates first",
             raw.name
         ))),
+        Err(error) => Err(about(raw, &error)),
     }
 }
 

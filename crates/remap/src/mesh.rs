@@ -98,6 +98,8 @@ pub struct Mesh {
     /// Where the cells of the grid, rows south to north, are stored; `None` for a list of cells, of which no two are neighbours.
     order: Option<Order>,
     topology: Topology,
+    /// Columns of the first turn of a regular grid, all columns of others: those beyond stand in the places of the first.
+    turn: usize,
     /// The first row, the last row touches a pole.
     poles: [bool; 2],
     active: Vec<bool>,
@@ -183,9 +185,10 @@ impl Mesh {
             let width_deg = (lon_edges_deg[column + 1] - lon_edges_deg[column]).abs();
             return Err(Error::TooWide { column, width_deg });
         }
-        let round = (lon_edges_deg[columns] - lon_edges_deg[0]).abs();
-        let periodic = (round - 360.0).abs() < CLOSED_DEG;
-        let edge_columns = if periodic { columns } else { columns + 1 };
+        let closes = |edge: &f64| ((edge - lon_edges_deg[0]).abs() - 360.0).abs() < CLOSED_DEG;
+        let turn = lon_edges_deg.iter().position(closes);
+        let (periodic, turn) = (turn.is_some(), turn.unwrap_or(columns));
+        let edge_columns = if periodic { turn } else { columns + 1 };
         let across: Vec<(f64, f64)> =
             lon_edges_deg[..edge_columns].iter().map(|lon| lon.to_radians().sin_cos()).collect();
         let vertices = lat_edges_deg
@@ -218,6 +221,7 @@ impl Mesh {
             },
             order: Some(Order { shape: (rows, columns), transposed: false, flipped: false }),
             topology: Topology { periodic, ..Topology::OPEN },
+            turn,
             poles,
             active: (0..rows).flat_map(|_| once.iter().copied()).collect(),
         })
@@ -358,6 +362,7 @@ impl Mesh {
             corners: Corners::Cells { vertices: Vec::new(), per_cell: 0 },
             order: Some(Order { shape, transposed: layout.transposed, flipped: layout.flipped }),
             topology: layout.topology,
+            turn: shape.1,
             poles: [false; 2],
             active: Vec::new(),
         };
@@ -486,8 +491,8 @@ impl Mesh {
         polygon.clear();
         match &self.corners {
             Corners::Lattice { vertices, northwards, .. } => {
-                let edge_columns = if self.topology.periodic { self.columns } else { self.columns + 1 };
-                let (j, i) = (cell / self.columns, cell % self.columns);
+                let edge_columns = if self.topology.periodic { self.turn } else { self.columns + 1 };
+                let (j, i) = (cell / self.columns, cell % self.columns % self.turn);
                 let next = if i + 1 == edge_columns { 0 } else { i + 1 };
                 let (this_row, next_row) = (j * edge_columns, (j + 1) * edge_columns);
                 let turn = if *northwards {
@@ -535,12 +540,15 @@ impl Mesh {
     /// the pole. `None` where the grid ends.
     pub(crate) fn cell_at(&self, j: isize, i: isize) -> Option<usize> {
         let order = self.order?;
-        let (ny, nx) = (order.shape.0 as isize, order.shape.1 as isize);
+        let (ny, turn) = (order.shape.0 as isize, self.turn as isize);
         let (mut j, mut i) = (j, i);
         let pole = (j < 0 && self.poles[0]) || (j >= ny && self.poles[1]);
-        if pole && self.topology.periodic && nx % 2 == 0 {
-            i += nx / 2;
+        if pole && self.topology.periodic && turn % 2 == 0 {
+            i += turn / 2;
             j = if j < 0 { -1 - j } else { 2 * ny - 1 - j };
+        }
+        if self.turn < order.shape.1 {
+            i = i.rem_euclid(turn);
         }
         let cell = order.cell(self.topology.cell(order.shape, j, i)?);
         (!self.stored_centre_deg(cell).0.is_nan()).then_some(cell)

@@ -5,10 +5,11 @@
 //! * Axes or two-dimensional longitudes and latitudes after the CF conventions, with the bounds that their `bounds`
 //!   attributes name, or else with edges half way between the centres.
 
-use dataset::cf::{self, GridKind, Guess};
+use dataset::axes::{Axes, Axis, plane_deg};
+use dataset::cf::{self, Coordinates, CoordinatesError, GridKind, Role, Wanted};
 use dataset::{Dataset, Variable};
 use grid::{CellFile, OceanGrid, ReadGrid, RegularGrid};
-use ndarray::{Ix1, Ix2, Ix3};
+use ndarray::{Ix2, Ix3};
 
 use crate::{Error, Mesh};
 
@@ -17,14 +18,9 @@ use crate::{Error, Mesh};
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are what the messages print")]
 pub enum ReadError {
-    /// Nothing to go by.
-    #[error(
-        "cannot tell which variables are longitude and latitude (candidates: {lon} and {lat}): name them"
-    )]
-    Ambiguous { lon: String, lat: String },
-    /// A chosen pair does not fit together.
+    /// Nothing to go by, or coordinates that are none.
     #[error(transparent)]
-    Coordinates(#[from] cf::CoordinatesError),
+    Coordinates(#[from] CoordinatesError),
     /// A variable that is not what it should be.
     #[error("'{name}' has shape {shape:?}, and {expected} was expected")]
     Shape { name: String, shape: Vec<usize>, expected: String },
@@ -55,23 +51,21 @@ impl Mesh {
                 return Ok(of_ocean(&read)?);
             }
         }
-        let header = file.header();
-        let (lon, lat) = match (named, cf::guess(&header)) {
-            (Some((lon, lat)), _) => (lon.to_owned(), lat.to_owned()),
-            (None, Guess::Certain { lon, lat }) => (lon, lat),
-            (None, Guess::Ambiguous { lon_candidates, lat_candidates }) => {
-                // The habits of ocean models, that the conventions do not cover.
-                if let Ok(read) = OceanGrid::from_dataset(file) {
-                    return of_names(file, &read.chosen.lon, &read.chosen.lat);
-                }
-                let (lon, lat) = (lon_candidates.join(", "), lat_candidates.join(", "));
-                return Err(ReadError::Ambiguous { lon, lat });
-            }
-        };
-        let found = cf::check_coordinates(&header, &lon, &lat);
-        match found {
+        let wanted = Wanted {
+            lon: named.map(|(lon, _)| lon),
+            lat: named.map(|(_, lat)| lat),
+            variable: None,
             // A file of nothing but its grid is a grid all the same.
-            Ok(_) | Err(cf::CoordinatesError::Unused { .. }) => of_names(file, &lon, &lat),
+            grid_alone: true,
+        };
+        match cf::find(&file.header(), &wanted) {
+            Ok(found) => of_coordinates(file, &found),
+            Err(error @ CoordinatesError::Ambiguous { .. }) => {
+                // The habits of ocean models, that the conventions do not cover.
+                let Ok(read) = OceanGrid::from_dataset(file) else { return Err(error.into()) };
+                let chosen = Wanted { lon: Some(&read.chosen.lon), lat: Some(&read.chosen.lat), ..wanted };
+                of_coordinates(file, &cf::find(&file.header(), &chosen)?)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -82,8 +76,7 @@ impl Mesh {
     /// [`ReadError::NoMask`], [`ReadError::Shape`].
     pub fn masked_by(self, file: &Dataset, name: &str, value: Option<f64>) -> Result<Self, ReadError> {
         let Some(variable) = file.variable(name) else {
-            let names: Vec<&str> = file.variables.iter().map(|v| v.name.as_str()).collect();
-            return Err(ReadError::NoMask { name: name.to_owned(), available: names.join(", ") });
+            return Err(ReadError::NoMask { name: name.to_owned(), available: names(file) });
         };
         let (rows, columns) = self.shape();
         let expected = || format!("one value for each of {rows} rows by {columns} columns");
@@ -112,18 +105,28 @@ fn of_ocean(read: &ReadGrid) -> Result<Mesh, Error> {
     if read.transposed { Mesh::ocean_transposed(&read.grid) } else { Mesh::ocean(&read.grid) }
 }
 
-fn of_names(file: &Dataset, lon: &str, lat: &str) -> Result<Mesh, ReadError> {
+fn of_coordinates(file: &Dataset, found: &Coordinates) -> Result<Mesh, ReadError> {
+    let axes = Axes::read(file, found)?;
     let variable = |name: &str| {
-        let available = || file.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        let missing = || cf::CoordinatesError::Missing { name: name.to_owned(), available: available() };
+        let missing = || CoordinatesError::Missing { name: name.to_owned(), available: names(file) };
         file.variable(name).ok_or_else(missing)
     };
-    let (lon, lat) = (variable(lon)?, variable(lat)?);
-    let kind = if lon.dimensions.len() == 1 { GridKind::Rectilinear } else { GridKind::Curvilinear };
-    match kind {
-        GridKind::Rectilinear => rectilinear(file, lon, lat),
-        GridKind::Curvilinear => curvilinear(file, lon, lat),
+    let (lon, lat) = (variable(&found.lon)?, variable(&found.lat)?);
+    let has_corners = bounds(file, lon).is_some() && bounds(file, lat).is_some();
+    match (axes, found.kind) {
+        (Some(axes), GridKind::Rectilinear) => rectilinear(file, &axes),
+        // Cells are numbered as the file stores them, row by row.
+        (Some(axes), GridKind::Curvilinear)
+            if !has_corners && axes.lat.dimension() == found.lat_dimension =>
+        {
+            rectilinear(file, &axes)
+        }
+        _ => curvilinear(file, lon, lat),
     }
+}
+
+fn names(file: &Dataset) -> String {
+    file.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The variable that holds a coordinate's cell bounds.
@@ -131,24 +134,57 @@ fn bounds<'a>(file: &'a Dataset, coordinate: &Variable) -> Option<&'a Variable> 
     file.variable(coordinate.attributes.text("bounds")?)
 }
 
-fn rectilinear(file: &Dataset, lon: &Variable, lat: &Variable) -> Result<Mesh, ReadError> {
-    let axis = |v: &Variable| {
-        let values = v.decode().and_then(|values| values.into_dimensionality::<Ix1>().ok());
-        values.map(|values| values.to_vec()).ok_or_else(|| shape(v, "an axis of numbers".to_owned()))
+fn rectilinear(file: &Dataset, axes: &Axes) -> Result<Mesh, ReadError> {
+    let (lon, lat) = (axes.lon.degrees(), axes.lat.degrees());
+    let grid = RegularGrid::new(lon.to_vec(), lat.to_vec())?;
+    let given = |axis: &Axis, turn: f64| {
+        let coordinate = file.variable(axis.name())?;
+        let of_cells = bounds(file, coordinate)?;
+        edges(of_cells, axis.degrees(), turn, degrees_per_unit(of_cells, coordinate))
     };
-    let grid = RegularGrid::new(axis(lon)?, axis(lat)?)?;
-    let lon_edges = bounds(file, lon).and_then(|b| edges(b, grid.lon_deg(), 360.0));
-    let lat_edges = bounds(file, lat).and_then(|b| edges(b, grid.lat_deg(), 0.0));
-    Ok(Mesh::rectilinear(
-        &grid,
-        lon_edges.unwrap_or_else(|| grid.lon_bounds_deg()),
-        lat_edges.unwrap_or_else(|| grid.lat_bounds_deg()),
-    )?)
+    let lon_edges = given(&axes.lon, 360.0).unwrap_or_else(|| grid.lon_bounds_deg());
+    let lat_edges = given(&axes.lat, 0.0).unwrap_or_else(|| grid.lat_bounds_deg());
+    Ok(Mesh::rectilinear(&grid, closed(&axes.lon, lon_edges), reaching(&axes.lat, lat_edges))?)
+}
+
+/// Edges of columns, exactly a turn apart where the longitudes go all around.
+fn closed(lon: &Axis, mut edges: Vec<f64>) -> Vec<f64> {
+    let distinct = lon.distinct_deg().len();
+    let turn = 360.0_f64.copysign(edges[distinct] - edges[0]);
+    let off = (edges[distinct] - edges[0] - turn).abs();
+    if !lon.closes() || (lon.repeated() == 0 && off < 1e-9) {
+        return edges;
+    }
+    // Half way across what is left or is there twice.
+    let seam = edges[distinct].midpoint(edges[0] + turn);
+    (edges[0], edges[distinct]) = (seam - turn, seam);
+    for k in distinct + 1..edges.len() {
+        edges[k] = edges[k - distinct] + turn;
+    }
+    edges
+}
+
+/// Edges of rows, the outermost on the pole where they come as near as their precision.
+fn reaching(lat: &Axis, mut edges: Vec<f64>) -> Vec<f64> {
+    let last = edges.len() - 1;
+    for k in [0, last] {
+        let left = 90.0 - edges[k].abs();
+        if left.abs() <= 2.0 * lat.tolerance_deg() {
+            edges[k] = 90.0_f64.copysign(edges[k]);
+        }
+    }
+    edges
+}
+
+/// Degrees per unit of the bounds of a coordinate, which may leave the units to the coordinate.
+fn degrees_per_unit(bounds: &Variable, coordinate: &Variable) -> f64 {
+    let owner = if bounds.attributes.text("units").is_some() { bounds } else { coordinate };
+    dataset::axes::degrees_per_unit(&owner.name, &owner.attributes).unwrap_or(1.0)
 }
 
 /// The edges that bounds of shape (cells, 2) describe, if each cell ends where the next begins and holds its centre.
-fn edges(bounds: &Variable, centres: &[f64], turn: f64) -> Option<Vec<f64>> {
-    let values = bounds.decode()?.into_dimensionality::<Ix2>().ok()?;
+fn edges(bounds: &Variable, centres: &[f64], turn: f64, per_unit: f64) -> Option<Vec<f64>> {
+    let values = bounds.decode()?.into_dimensionality::<Ix2>().ok()?.mapv_into(|edge| edge * per_unit);
     if values.dim() != (centres.len(), 2) {
         return None;
     }
@@ -177,11 +213,8 @@ fn curvilinear(file: &Dataset, lon: &Variable, lat: &Variable) -> Result<Mesh, R
     let (rows, columns) = stored.lon_deg.dim();
     let corners = |coordinate: &Variable| {
         let of_cells = bounds(file, coordinate)?;
-        // Bounds may leave the units to the coordinate.
-        let units = of_cells.attributes.text("units").or_else(|| coordinate.attributes.text("units"));
-        let in_radians = units.is_some_and(|units| units.trim().to_lowercase().starts_with("rad"));
-        let values = of_cells.decode()?.into_dimensionality::<Ix3>().ok()?;
-        let values = if in_radians { values.mapv_into(f64::to_degrees) } else { values };
+        let per_unit = degrees_per_unit(of_cells, coordinate);
+        let values = of_cells.decode()?.into_dimensionality::<Ix3>().ok()?.mapv_into(|edge| edge * per_unit);
         (values.dim().0 == rows && values.dim().1 == columns && values.dim().2 >= 3).then_some(values)
     };
     if let (Some(corner_lon), Some(corner_lat)) = (corners(lon), corners(lat))

@@ -1,5 +1,7 @@
 //! Where the cells of an edited map lie, which of them meet or are the same, and what the numbers mean.
 
+use dataset::axes::Axis;
+use dataset::cf::Role;
 use grid::sphere::{self, Vector};
 use grid::{Fold, OceanGrid, Overlap, Points};
 use serde::{Deserialize, Serialize};
@@ -52,7 +54,7 @@ impl Meaning {
 pub enum Centres {
     /// One longitude for each column, one latitude for each row.
     Axes {
-        /// Longitudes, as in the file.
+        /// Longitudes, as in the file; those that jump by a turn there go on beyond it.
         lon_deg: Vec<f64>,
         /// Latitudes, as in the file.
         lat_deg: Vec<f64>,
@@ -91,12 +93,15 @@ pub struct Map {
 
 impl Map {
     /// A map on axes: longitudes of the columns and latitudes of the rows, in any order and convention. The date line is
-    /// joined when the longitudes go around the globe.
+    /// joined when the longitudes go around the globe; a regional map has four edges.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn regular(lon_deg: Vec<f64>, lat_deg: Vec<f64>, meaning: Meaning) -> Result<Self, Error> {
-        let date_line = if goes_around(&lon_deg) { DateLine::Joined } else { DateLine::Open };
+        let axis = Axis::new(Role::Longitude, "lon", "lon", lon_deg.clone(), 0.0);
+        let date_line = if axis.as_ref().is_ok_and(Axis::closes) { DateLine::Joined } else { DateLine::Open };
+        // Longitudes in no order leave the map with four edges.
+        let lon_deg = axis.map_or(lon_deg, |axis| axis.degrees().to_vec());
         let (rows, columns) = (lat_deg.len(), lon_deg.len());
         let centres = Centres::Axes { lon_deg, lat_deg };
         Self::new(rows, columns, centres, Seams { date_line, ..Seams::NONE }, meaning)
@@ -442,14 +447,6 @@ fn between(axis: &[f64], position: f64) -> Option<f64> {
     Some(axis[first] + (position - first as f64) * (axis[first + 1] - axis[first]))
 }
 
-/// True when longitudes with their steps fill a turn.
-fn goes_around(lon_deg: &[f64]) -> bool {
-    let [first, .., last] = lon_deg else { return false };
-    let span = (last - first).abs();
-    let step = span / (lon_deg.len() - 1) as f64;
-    lon_deg.len() > 2 && step > 0.0 && span >= 360.0 - 1.1 * step
-}
-
 /// True when the first and the last column are as near to each other as columns are.
 fn neighbours_across(points: &Points) -> bool {
     let (rows, columns) = points.lon_deg.dim();
@@ -483,6 +480,8 @@ mod tests {
             (axis(-179.5, 1.0, 358), false),
             (axis(0.0, 1.0, 2), false),
             (vec![5.0], false),
+            ([axis(0.5, 1.0, 180), axis(-179.5, 1.0, 180)].concat(), true),
+            ([axis(150.5, 1.0, 30), axis(-179.5, 1.0, 30)].concat(), false),
         ] {
             let map = Map::regular(lon, axis(-89.5, 1.0, 180), Meaning::Elevation).unwrap();
             assert_eq!(map.seams().date_line == DateLine::Joined, joined);

@@ -1,5 +1,7 @@
 //! Why a topography cannot be routed.
 
+use dataset::cf::CoordinatesError;
+
 use super::heights::Undrained;
 use crate::bathymetry::TPointsError;
 
@@ -45,10 +47,41 @@ pub enum Error {
         /// Dimensions without a known coordinate.
         dimensions: Vec<String>,
     },
+    /// The coordinates cannot be used.
+    #[error(transparent)]
+    Coordinates(#[from] CoordinatesError),
+    /// Rows and columns do not follow parallels and meridians.
+    #[error(
+        "variable '{name}' is on a curvilinear grid ('{lon}' and '{lat}'): routing needs rows of one latitude and columns of \
+         one longitude; interpolate the file to such a grid first (cdo remapbil,r360x180)"
+    )]
+    Curvilinear {
+        /// The variable.
+        name: String,
+        /// Its longitudes.
+        lon: String,
+        /// Its latitudes.
+        lat: String,
+    },
+    /// The file is a part of the globe.
+    #[error(
+        "the {axis}s of '{name}' run from {first} to {last}: the file does not cover the globe, and rivers are routed on all \
+         of it; add the rest of the heights first"
+    )]
+    Regional {
+        /// The coordinate variable.
+        name: String,
+        /// Latitude or longitude.
+        axis: &'static str,
+        /// First value, degrees.
+        first: f64,
+        /// Last value, degrees.
+        last: f64,
+    },
     /// The cells are not those of a regular global grid.
     #[error(
         "the {count} {axis}s of '{name}' run from {first} to {last}: routing needs the centres of equal cells all around \
-         the globe, here from {expected_first} to {expected_last}; regrid the file first (limits: default)"
+         the globe, here from {expected_first} to {expected_last}; regrid the file first, with the release 'corrected'"
     )]
     NotGlobal {
         /// The coordinate variable.

@@ -1,7 +1,9 @@
 //! Reading the topography: which variable, which way round, where on the globe.
 
+use dataset::axes::{self, Axes, Axis};
+use dataset::cf::{self, CoordinatesError, GridKind, Role, Wanted};
 use dataset::{Dataset, Variable};
-use ndarray::{Array2, ArrayD, Axis, Ix2};
+use ndarray::{Array2, ArrayD};
 
 use super::{Error, Parameters};
 use crate::Finding;
@@ -45,41 +47,47 @@ pub(crate) fn read(raw: &Dataset, parameters: &Parameters) -> Result<Topography,
     };
     let rows = coordinates.latitude.places(&mut findings)?;
     let columns = coordinates.longitude.places(&mut findings)?;
+    let repeated = coordinates.longitude.repeated;
+    findings.extend(repeated_finding(&coordinates.longitude, &map));
     check_values(name, &map, &coordinates)?;
 
-    let (ny, nx) = map.dim();
+    let (ny, nx) = (map.nrows(), map.ncols() - repeated);
     let mut heights_m = Array2::zeros((ny, nx));
     for (from, &to) in rows.iter().enumerate() {
         let source = map.row(from);
         let mut target = heights_m.row_mut(to);
-        for (&height, &column) in source.iter().zip(&columns) {
+        for (&height, &column) in source.iter().zip(&columns).take(nx) {
             target[column] = height;
         }
     }
     Ok(Topography { heights_m, rows, columns, findings })
 }
 
+/// What to say of columns that are there twice.
+fn repeated_finding(longitude: &GlobalAxis, map: &Array2<f64>) -> Option<Finding> {
+    let (name, repeated, distinct) = (&longitude.name, longitude.repeated, longitude.values.len());
+    let columns = (0..repeated.min(distinct)).map(|k| (map.column(k), map.column(distinct + k)));
+    let different =
+        columns.flat_map(|(first, again)| first.into_iter().zip(again)).filter(|(a, b)| a != b).count();
+    (repeated > 0).then(|| {
+        let mut text = format!(
+            "{repeated} column(s) at the end of '{name}' stand in the place of the first; they were left out"
+        );
+        if different == 0 {
+            return Finding::note("longitudes-repeated", text);
+        }
+        text += &format!(", though {different} of their cells have other values");
+        Finding::warning("longitudes-repeated", text)
+    })
+}
+
 /// The two dimensions that hold more than one value, and the map over them.
 fn one_map(variable: &Variable, values: ArrayD<f64>) -> Result<(Array2<f64>, [String; 2]), Error> {
-    let mut values = values;
-    let mut dimensions = variable.dimensions.clone();
-    // Dimensions of one value (a time, a level) are dropped, outermost first.
-    while dimensions.len() > 2
-        && let Some(single) = values.shape().iter().position(|&len| len == 1)
-    {
-        values = values.index_axis_move(Axis(single), 0);
-        dimensions.remove(single);
-    }
-    let described = || {
-        variable.dimensions.iter().zip(variable.shape()).map(|(name, len)| format!("{name}={len}")).collect()
-    };
-    let not_a_map = || Error::NotAMap { name: variable.name.clone(), dimensions: described() };
-    let map = values.into_dimensionality::<Ix2>().map_err(|_| not_a_map())?;
-    let dimensions: [String; 2] = dimensions.try_into().map_err(|_| not_a_map())?;
-    if map.is_empty() || dimensions[0] == dimensions[1] {
-        return Err(not_a_map());
-    }
-    Ok((map, dimensions))
+    axes::one_map(variable, values).ok_or_else(|| {
+        let shape = variable.dimensions.iter().zip(variable.shape());
+        let dimensions = shape.map(|(name, len)| format!("{name}={len}")).collect();
+        Error::NotAMap { name: variable.name.clone(), dimensions }
+    })
 }
 
 fn check_values(name: &str, map: &Array2<f64>, coordinates: &Coordinates) -> Result<(), Error> {
@@ -106,114 +114,154 @@ struct Coordinates {
 
 impl Coordinates {
     fn of(raw: &Dataset, parameters: &Parameters, dimensions: &[String; 2]) -> Result<Self, Error> {
-        let find = |kind: Kind, named: &Option<String>| {
-            raw.variables.iter().find(|v| {
-                let along_map = v.dimensions.len() == 1 && dimensions.contains(&v.dimensions[0]);
-                along_map
-                    && v.values.is_numeric()
-                    && match named {
-                        Some(named) => v.name == *named,
-                        None => kind.describes(v),
-                    }
-            })
+        let header = raw.header();
+        let wanted = Wanted {
+            lon: parameters.lon.as_deref(),
+            lat: parameters.lat.as_deref(),
+            variable: Some(&parameters.topo_var),
+            grid_alone: false,
         };
-        let missing = |kind: Kind| Error::NoCoordinate {
-            name: parameters.topo_var.clone(),
-            axis: kind.name(),
-            dimensions: dimensions.to_vec(),
+        let found = cf::find(&header, &wanted).map_err(|error| match error {
+            CoordinatesError::Ambiguous { lon_candidates, lat_candidates }
+                if lon_candidates.is_empty() || lat_candidates.is_empty() =>
+            {
+                let axis = if lat_candidates.is_empty() { Role::Latitude } else { Role::Longitude };
+                Error::NoCoordinate {
+                    name: parameters.topo_var.clone(),
+                    axis: axis.name(),
+                    dimensions: dimensions.to_vec(),
+                }
+            }
+            other => other.into(),
+        })?;
+        let [longitude, latitude] = match Axes::read(raw, &found) {
+            Ok(Some(axes)) => [axes.lon, axes.lat].map(|axis| GlobalAxis::from(&axis)),
+            Ok(None) => {
+                return Err(Error::Curvilinear {
+                    name: parameters.topo_var.clone(),
+                    lon: found.lon,
+                    lat: found.lat,
+                });
+            }
+            // Cells in any order find their places.
+            Err(CoordinatesError::NotInOrder { .. }) if found.kind == GridKind::Rectilinear => {
+                let axis = |role, name: &str, dimension: &str| {
+                    let variable = raw.variable(name).ok_or_else(|| Error::NoCoordinate {
+                        name: parameters.topo_var.clone(),
+                        axis: Role::name(role),
+                        dimensions: dimensions.to_vec(),
+                    })?;
+                    let degrees = axes::degrees(variable, role)?;
+                    Ok::<_, Error>(GlobalAxis::unordered(role, name, dimension, degrees))
+                };
+                [
+                    axis(Role::Longitude, &found.lon, &found.lon_dimension)?,
+                    axis(Role::Latitude, &found.lat, &found.lat_dimension)?,
+                ]
+            }
+            Err(error) => return Err(error.into()),
         };
-        let latitude = find(Kind::Latitude, &parameters.lat).ok_or_else(|| missing(Kind::Latitude))?;
-        let longitude = find(Kind::Longitude, &parameters.lon).ok_or_else(|| missing(Kind::Longitude))?;
-        if latitude.dimensions == longitude.dimensions {
-            return Err(missing(Kind::Longitude));
+        if let Some(axis) = [&latitude, &longitude].into_iter().find(|a| !dimensions.contains(&a.dimension)) {
+            return Err(Error::NoCoordinate {
+                name: parameters.topo_var.clone(),
+                axis: axis.role.name(),
+                dimensions: dimensions.to_vec(),
+            });
         }
-        let axis = |kind: Kind, variable: &Variable| {
-            let values = variable.decode().ok_or_else(|| missing(kind))?.into_iter().collect();
-            Ok::<_, Error>(GlobalAxis { kind, name: variable.name.clone(), values })
-        };
-        Ok(Self {
-            transposed: longitude.dimensions[0] == dimensions[0],
-            latitude: axis(Kind::Latitude, latitude)?,
-            longitude: axis(Kind::Longitude, longitude)?,
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Latitude,
-    Longitude,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Latitude => "latitude",
-            Self::Longitude => "longitude",
-        }
-    }
-
-    /// Largest absolute value, degrees.
-    fn limit(self) -> f64 {
-        match self {
-            Self::Latitude => 90.0,
-            Self::Longitude => 180.0,
-        }
-    }
-
-    /// True if a variable says by its attributes or its name that it is a coordinate of this kind.
-    fn describes(self, variable: &Variable) -> bool {
-        let (axis, unit) = match self {
-            Self::Latitude => ("y", "degrees_n"),
-            Self::Longitude => ("x", "degrees_e"),
-        };
-        let says = |attribute: &str, expected: &str| {
-            variable.attributes.text(attribute).is_some_and(|text| text.to_lowercase().starts_with(expected))
-        };
-        let name = variable.name.to_lowercase();
-        says("standard_name", self.name())
-            || says("axis", axis)
-            || says("units", unit)
-            || name.starts_with(&self.name()[..3])
-            || name.ends_with(&self.name()[..3])
+        Ok(Self { transposed: longitude.dimension == dimensions[0], latitude, longitude })
     }
 }
 
 /// A coordinate that should run around or up the whole globe in equal cells.
 struct GlobalAxis {
-    kind: Kind,
+    role: Role,
     name: String,
-    /// Degrees.
+    dimension: String,
+    /// Degrees, each place once.
     values: Vec<f64>,
+    /// Columns beyond them that stand in the places of the first.
+    repeated: usize,
+    /// True when a part of the globe is all there is.
+    is_part: bool,
+}
+
+impl From<&Axis> for GlobalAxis {
+    fn from(axis: &Axis) -> Self {
+        Self {
+            role: axis.role(),
+            name: axis.name().to_owned(),
+            dimension: axis.dimension().to_owned(),
+            values: axis.distinct_deg().to_vec(),
+            repeated: axis.repeated(),
+            is_part: !covers_the_globe(axis),
+        }
+    }
+}
+
+fn covers_the_globe(axis: &Axis) -> bool {
+    match axis.role() {
+        Role::Longitude => axis.closes(),
+        Role::Latitude => axis.reaches(-90.0) && axis.reaches(90.0),
+    }
 }
 
 impl GlobalAxis {
-    /// The row (from the south) or column (from 180 W) that each value belongs to: each exactly once.
+    /// An axis that is in no order.
+    fn unordered(role: Role, name: &str, dimension: &str, values: Vec<f64>) -> Self {
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.dedup();
+        let sorted = Axis::new(role, name, dimension, sorted, 0.0);
+        let is_part = !sorted.is_ok_and(|axis| covers_the_globe(&axis));
+        let (name, dimension) = (name.to_owned(), dimension.to_owned());
+        Self { role, name, dimension, values, repeated: 0, is_part }
+    }
+
+    /// Largest absolute value, degrees.
+    fn limit(&self) -> f64 {
+        match self.role {
+            Role::Latitude => 90.0,
+            Role::Longitude => 180.0,
+        }
+    }
+
+    /// The row (from the south) or column (from 180 W) that each value belongs to: each exactly once, but for repeated columns.
     fn places(&self, findings: &mut Vec<Finding>) -> Result<Vec<usize>, Error> {
         let count = self.values.len();
+        let (first, last) = (
+            self.values.first().copied().unwrap_or(f64::NAN),
+            self.values.last().copied().unwrap_or(f64::NAN),
+        );
+        let (name, axis) = (self.name.clone(), self.role.name());
         // A value half way between two centres belongs to the upper one, or else all of them to the lower
         // one.
         let places = self.permutation(|cells| (cells + 0.5 + 1e-6).floor());
         let places = places.or_else(|| self.permutation(|cells| (cells - 0.5 - 1e-6).ceil()));
-        let places = places.ok_or_else(|| Error::NotGlobal {
-            name: self.name.clone(),
-            axis: self.kind.name(),
-            count,
-            first: self.values.first().copied().unwrap_or(f64::NAN),
-            last: self.values.last().copied().unwrap_or(f64::NAN),
-            expected_first: self.centre(0),
-            expected_last: self.centre(count.saturating_sub(1)),
-        })?;
+        let Some(mut places) = places else {
+            if self.is_part {
+                return Err(Error::Regional { name, axis, first, last });
+            }
+            return Err(Error::NotGlobal {
+                name,
+                axis,
+                count,
+                first,
+                last,
+                expected_first: self.centre(0),
+                expected_last: self.centre(count.saturating_sub(1)),
+            });
+        };
         self.describe(&places, findings);
+        places.extend_from_within(..self.repeated.min(count));
         Ok(places)
     }
 
     fn step(&self) -> f64 {
-        2.0 * self.kind.limit() / self.values.len() as f64
+        2.0 * self.limit() / self.values.len() as f64
     }
 
     fn centre(&self, place: usize) -> f64 {
-        -self.kind.limit() + (place as f64 + 0.5) * self.step()
+        -self.limit() + (place as f64 + 0.5) * self.step()
     }
 
     fn permutation(&self, round: impl Fn(f64) -> f64) -> Option<Vec<usize>> {
@@ -223,9 +271,9 @@ impl GlobalAxis {
             .iter()
             .map(|&value| {
                 let cells = round((value - self.centre(0)) / self.step());
-                let cells = match self.kind {
-                    Kind::Latitude => cells,
-                    Kind::Longitude => cells.rem_euclid(count as f64),
+                let cells = match self.role {
+                    Role::Latitude => cells,
+                    Role::Longitude => cells.rem_euclid(count as f64),
                 };
                 let place = (cells >= 0.0 && cells < count as f64).then_some(cells as usize)?;
                 (!std::mem::replace(&mut taken[place], true)).then_some(place)
@@ -240,29 +288,29 @@ impl GlobalAxis {
             .values
             .iter()
             .zip(places)
-            .map(|(&value, &place)| match self.kind {
-                Kind::Latitude => value - self.centre(place),
-                Kind::Longitude => (value - self.centre(place) + 180.0).rem_euclid(360.0) - 180.0,
+            .map(|(&value, &place)| match self.role {
+                Role::Latitude => value - self.centre(place),
+                Role::Longitude => (value - self.centre(place) + 180.0).rem_euclid(360.0) - 180.0,
             })
             .max_by(|a, b| a.abs().total_cmp(&b.abs()))
             .unwrap_or(0.0);
         if displaced.abs() > EXACT_CELLS * self.step() {
             findings.push(Finding::warning(
-                match self.kind {
-                    Kind::Latitude => "latitudes-displaced",
-                    Kind::Longitude => "longitudes-displaced",
+                match self.role {
+                    Role::Latitude => "latitudes-displaced",
+                    Role::Longitude => "longitudes-displaced",
                 },
                 format!(
                     "the {}s of '{name}' are up to {:.3} degrees away from the cell centres that routing takes them for \
-                     ({} to {}): regrid with limits 'default' to place them exactly",
-                    self.kind.name(),
+                     ({} to {}): regrid with the release 'corrected' to place them exactly",
+                    self.role.name(),
                     displaced.abs(),
                     self.centre(0),
                     self.centre(count - 1)
                 ),
             ));
         }
-        if self.kind == Kind::Latitude {
+        if self.role == Role::Latitude {
             return;
         }
         let steps_by = |step: usize| places.windows(2).all(|w| (w[0] + step) % count == w[1]);
@@ -294,6 +342,7 @@ impl GlobalAxis {
 #[cfg(test)]
 mod tests {
     use dataset::{Attributes, Values};
+    use ndarray::Axis as Dimension;
 
     use super::*;
 
@@ -361,9 +410,12 @@ mod tests {
     fn what_is_no_global_map_is_refused() {
         let refused = |file: &Dataset| read(file, &Parameters::new("topo")).unwrap_err();
         let half = file(&[15.0, 45.0, 75.0], &LON, height);
-        assert!(matches!(refused(&half), Error::NotGlobal { axis: "latitude", count: 3, .. }));
-        let overlap = file(&LAT, &[-180.0, -90.0, 0.0, 90.0, 180.0], height);
-        assert!(matches!(refused(&overlap), Error::NotGlobal { axis: "longitude", .. }));
+        assert!(matches!(refused(&half), Error::Regional { axis: "latitude", first: 15.0, last: 75.0, .. }));
+        let sector = file(&LAT, &[0.0, 10.0, 20.0], height);
+        assert!(matches!(refused(&sector), Error::Regional { axis: "longitude", .. }));
+        // Rows on the poles are no centres of equal cells.
+        let nodes = file(&[-90.0, -45.0, 0.0, 45.0, 90.0], &LON, height);
+        assert!(matches!(refused(&nodes), Error::NotGlobal { axis: "latitude", count: 5, .. }));
         let nan = file(&LAT, &LON, |lat, lon| if lat == 0.0 && lon > 0.0 { f64::NAN } else { 1.0 });
         assert!(matches!(refused(&nan), Error::Missing { count: 2, cells: 12, lat: 0.0, lon: 45.0, .. }));
         let fill = file(&LAT, &LON, |_, _| -1e34);
@@ -378,13 +430,70 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_there_twice_count_once() {
+        let expected = read_codes(&file(&LAT, &LON, height)).0;
+        let cyclic = file(&LAT, &[-135.0, -45.0, 45.0, 135.0, 225.0], height);
+        assert_eq!(read_codes(&cyclic), (expected.clone(), vec!["longitudes-repeated"]));
+        let halo = file(&LAT, &[-135.0, -45.0, 45.0, 135.0, 225.0, 315.0], height);
+        let read = read(&halo, &Parameters::new("topo")).unwrap();
+        assert_eq!((read.heights_m, read.columns), (expected, vec![0, 1, 2, 3, 0, 1]));
+    }
+
+    #[test]
+    fn longitudes_that_jump_are_in_order() {
+        let expected = read_codes(&file(&LAT, &LON, height)).0;
+        let jump = file(&LAT, &[45.0, 135.0, -135.0, -45.0], height);
+        assert_eq!(read_codes(&jump), (expected, vec!["longitudes-rolled"]));
+    }
+
+    #[test]
+    fn radians_and_two_dimensional_coordinates_are_read() {
+        let expected = read_codes(&file(&LAT, &LON, height)).0;
+        let mut radians = file(&LAT, &LON, height);
+        for variable in &mut radians.variables[1..] {
+            let values = variable.decode().unwrap().mapv(f64::to_radians);
+            (variable.values, _) = (Values::F64(values), variable.attributes.set("units", "radians"));
+        }
+        assert_eq!(read_codes(&radians).0, expected);
+
+        let mut planes = file(&LAT, &LON, height);
+        planes.variables.truncate(1);
+        let lon = Array2::from_shape_fn((3, 4), |(_, j)| LON[j]).into_dyn();
+        let lat = Array2::from_shape_fn((3, 4), |(i, _)| LAT[i]).into_dyn();
+        planes.add_f64("nav_lon", &["lat", "lon"], lon.clone(), Attributes::new());
+        planes.add_f64("nav_lat", &["lat", "lon"], lat, Attributes::new());
+        assert_eq!(read_codes(&planes), (expected, vec![]));
+        let bent = lon + ndarray::arr2(&[[0.0], [3.0], [0.0]]);
+        planes.variables[1].values = Values::F64(bent);
+        let error = read(&planes, &Parameters::new("topo")).unwrap_err();
+        assert!(matches!(error, Error::Curvilinear { .. }));
+    }
+
+    #[test]
+    fn exchanged_coordinates_are_refused() {
+        let named = |lon: &str, lat: &str| Parameters {
+            lon: Some(lon.into()),
+            lat: Some(lat.into()),
+            ..Parameters::new("topo")
+        };
+        let mut file = file(&LAT, &LON, height);
+        let exchanged =
+            |error: &Error| matches!(error, Error::Coordinates(CoordinatesError::Exchanged { .. }));
+        assert!(exchanged(&read(&file, &named("lat", "lon")).unwrap_err()));
+        file.variables[1].name = "a".into();
+        file.variables[2].name = "b".into();
+        assert!(read(&file, &named("b", "a")).is_ok());
+        assert!(exchanged(&read(&file, &named("a", "b")).unwrap_err()));
+    }
+
+    #[test]
     fn a_single_time_is_no_third_dimension() {
         let mut timed = file(&LAT, &LON, height);
         timed.add_dimension("time", 1);
         let topo = &mut timed.variables[0];
         topo.dimensions.insert(0, "time".into());
         if let Values::F64(values) = &mut topo.values {
-            *values = values.clone().insert_axis(Axis(0));
+            *values = values.clone().insert_axis(Dimension(0));
         }
         assert_eq!(read_codes(&timed), read_codes(&file(&LAT, &LON, height)));
     }

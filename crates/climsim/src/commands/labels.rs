@@ -5,10 +5,13 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result, bail};
 use boundary::components::DateLine;
+use boundary::edit::{Map, Meaning};
 use boundary::{Elevation, internal_oceans, passages};
-use dataset::cf::{self, Guess};
+use dataset::axes::{self, Axes};
+use dataset::cf::{self, Coordinates, Role, Wanted};
 use dataset::{Attributes, Dataset, Variable};
-use ndarray::{Array2, Ix2};
+use grid::Points;
+use ndarray::{Array2, s};
 use serde_json::{Value, json};
 
 use crate::arguments::Labels;
@@ -16,7 +19,7 @@ use crate::files;
 
 pub(crate) fn internal_oceans(arguments: &Labels) -> Result<()> {
     let source = Source::read(arguments)?;
-    let found = internal_oceans::find(source.field.view(), source.elevation, DateLine::Joined);
+    let found = internal_oceans::find(source.field.view(), source.elevation, source.date_line);
     let mut seas: BTreeMap<u32, (usize, (usize, usize))> = BTreeMap::new();
     for (at, &label) in found.labels.indexed_iter() {
         if label != 0 && Some(label) != found.largest {
@@ -52,11 +55,22 @@ pub(crate) fn passages(arguments: &Labels) -> Result<()> {
 
 struct Source {
     dataset: Dataset,
-    variable: Variable,
+    /// Rows of one latitude where the file has axes, without columns that are there twice.
     field: Array2<f64>,
+    /// Names of the dimensions of `field`: rows, columns.
+    dimensions: [String; 2],
     elevation: Elevation,
-    lon: Option<Variable>,
-    lat: Option<Variable>,
+    places: Places,
+    date_line: DateLine,
+    /// The variables of `places`.
+    coordinates: Vec<Variable>,
+}
+
+/// Where the cells are.
+enum Places {
+    Axes(Axes),
+    Cells { lon: Array2<f64>, lat: Array2<f64> },
+    Unknown,
 }
 
 impl Source {
@@ -67,35 +81,75 @@ impl Source {
             let known: Vec<&str> = dataset.variables.iter().map(|v| v.name.as_str()).collect();
             bail!("{file} has no variable '{}'; it has {}", arguments.var, dataset::listed(&known));
         };
-        let field = variable
+        let values = variable
             .decode()
-            .with_context(|| format!("{file}: '{}' holds text, not heights", variable.name))?
-            .into_dimensionality::<Ix2>()
+            .with_context(|| format!("{file}: '{}' holds text, not heights", variable.name))?;
+        let (field, dimensions) = axes::one_map(&variable, values)
             .with_context(|| format!("{file}: '{}' is not a map (rows and columns)", variable.name))?;
         let is_depth = variable.name.to_lowercase().starts_with("bathy")
             || variable.attributes.text("positive").is_some_and(|way| way.eq_ignore_ascii_case("down"));
         let elevation = if is_depth { Elevation::PositiveDown } else { Elevation::PositiveUp };
-        let (lon, lat) = match cf::guess(&dataset.header()) {
-            Guess::Certain { lon, lat } => (dataset.variable(&lon).cloned(), dataset.variable(&lat).cloned()),
-            Guess::Ambiguous { .. } => (None, None),
+        let source = Self {
+            field,
+            dimensions,
+            elevation,
+            places: Places::Unknown,
+            date_line: DateLine::Open,
+            coordinates: Vec::new(),
+            dataset,
         };
-        Ok(Self { dataset, variable, field, elevation, lon, lat })
+        let wanted = Wanted { variable: Some(&variable.name), ..Wanted::default() };
+        let found = cf::find(&source.dataset.header(), &wanted);
+        let placed = found.and_then(|found| Ok((Axes::read(&source.dataset, &found)?, found)));
+        match placed {
+            Ok((axes, found)) => source.placed(axes, &found),
+            Err(error) => {
+                eprintln!("{file}: warning: the map is taken as one with four edges: {error}");
+                Ok(source)
+            }
+        }
+    }
+
+    /// The map with its places: rows of one latitude, neighbours across the date line where it goes around.
+    fn placed(mut self, axes: Option<Axes>, found: &Coordinates) -> Result<Self> {
+        let named = [&found.lon, &found.lat].map(|name| self.dataset.variable(name).cloned());
+        self.coordinates.extend(named.into_iter().flatten());
+        let columns = axes.as_ref().map_or(&found.lon_dimension, |axes| axes.lon.dimension().into());
+        if self.dimensions[0] == *columns {
+            self.field = self.field.reversed_axes();
+            self.dimensions.reverse();
+        }
+        if let Some(axes) = axes {
+            self.date_line = if axes.lon.closes() { DateLine::Joined } else { DateLine::Open };
+            self.field.slice_collapse(s![.., ..axes.lon.distinct_deg().len()]);
+            self.places = Places::Axes(axes);
+            return Ok(self);
+        }
+        let plane = |variable: &Variable, role| -> Result<Array2<f64>> {
+            let (mut plane, dimensions) = axes::plane_deg(variable, role)?;
+            if dimensions[0] == self.dimensions[1] {
+                plane = plane.reversed_axes();
+            }
+            Ok(plane)
+        };
+        let [lon, lat] = self.coordinates.as_slice() else { return Ok(self) };
+        let (lon, lat) = (plane(lon, Role::Longitude)?, plane(lat, Role::Latitude)?);
+        let points = Points { lon_deg: lon.mapv(grid::sphere::wrap_longitude), lat_deg: lat.clone() };
+        self.date_line = Map::curvilinear(points, Meaning::Plain)?.seams().date_line;
+        self.places = Places::Cells { lon, lat };
+        Ok(self)
     }
 
     /// Where a cell is: row and column, and longitude and latitude where they are known.
     fn place(&self, (row, column): (usize, usize)) -> Value {
         let mut place = json!({ "row": row, "column": column });
-        for (name, coordinate, along) in [("lon", &self.lon, column), ("lat", &self.lat, row)] {
-            let Some(values) = coordinate.as_ref().and_then(Variable::decode) else { continue };
-            let value = match values.ndim() {
-                1 => values.get([along].as_slice()),
-                2 => values.get([row, column].as_slice()),
-                _ => None,
-            };
-            if let Some(value) = value {
-                place[name] = json!(value);
-            }
-        }
+        let (lon, lat) = match &self.places {
+            Places::Axes(axes) => (axes.lon.degrees()[column], axes.lat.degrees()[row]),
+            Places::Cells { lon, lat } => (lon[[row, column]], lat[[row, column]]),
+            Places::Unknown => return place,
+        };
+        place["lon"] = json!(lon);
+        place["lat"] = json!(lat);
         place
     }
 
@@ -109,14 +163,23 @@ impl Source {
     ) -> Result<()> {
         if let Some(path) = &arguments.out {
             let mut made = Dataset::new();
-            for dimension in &self.variable.dimensions {
-                if let Some(dimension) = self.dataset.dimension(dimension) {
-                    made.add_dimension(&dimension.name, dimension.len);
+            let dimensions: Vec<&str> = self.dimensions.iter().map(String::as_str).collect();
+            let map = match &self.places {
+                // Columns that are there twice are so in the result.
+                Places::Axes(axes) if axes.lon.repeated() > 0 => {
+                    let distinct = map.ncols();
+                    let columns: Vec<usize> = (0..axes.lon.degrees().len()).map(|k| k % distinct).collect();
+                    map.select(ndarray::Axis(1), &columns)
+                }
+                _ => map,
+            };
+            made.add_f64(name, &dimensions, map.into_dyn(), Attributes::new());
+            made.variables.extend(self.coordinates.iter().cloned());
+            for coordinate in &self.coordinates {
+                for (dimension, &len) in coordinate.dimensions.iter().zip(coordinate.shape()) {
+                    made.add_dimension(dimension, len);
                 }
             }
-            let dimensions: Vec<&str> = self.variable.dimensions.iter().map(String::as_str).collect();
-            made.add_f64(name, &dimensions, map.into_dyn(), Attributes::new());
-            made.variables.extend([&self.lon, &self.lat].into_iter().flatten().cloned());
             files::write(&made, path)?;
         }
         let text = if arguments.json { format!("{summary:#}\n") } else { sentences(summary, thing) };

@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
 
     /// True for corners of cells: they have the units of coordinates and are none.
     pub(super) fn is_bounds(&self, variable: &VariableHeader) -> bool {
-        self.bounds.contains(variable.name.as_str()) || named_like_bounds(&variable.name)
+        self.bounds.contains(variable.name.as_str()) || named_like_corners(&variable.name)
     }
 
     /// Why a variable that looks like a coordinate is no longitude or latitude, if so.
@@ -242,7 +242,9 @@ impl<'a> Context<'a> {
     /// True for what only says where cells are: coordinates, and corners of cells.
     pub(super) fn is_position(&self, variable: &VariableHeader) -> bool {
         let clear = |role| self.evidence(variable, role) > Some(Evidence::Letter);
-        self.is_bounds(variable) || clear(Role::Longitude) || clear(Role::Latitude)
+        let bounds =
+            self.is_bounds(variable) || has_word(&variable.name, &["bounds", "bnds", "bnd", "vertices"]);
+        bounds || clear(Role::Longitude) || clear(Role::Latitude)
     }
 
     /// The projection of the file's own coordinates, if any of them are projected: for messages.
@@ -292,14 +294,21 @@ fn lowered(variable: &VariableHeader, name: &str) -> String {
 }
 
 /// True for names such as `lat_bnds`, `bounds_lon`, `lon_vertices`, `grid_corner_lat`.
-fn named_like_bounds(name: &str) -> bool {
-    const WORDS: [&str; 13] = [
+fn named_like_corners(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
         "bounds", "bound", "bnds", "bnd", "vertices", "vertex", "verts", "corners", "corner", "edges",
-        "edge", "weights", "gw",
+        "edge", "weights",
     ];
+    let lowered = name.to_lowercase();
+    let of_coordinate = ["lon", "lat"].iter().any(|word| lowered.contains(word));
+    let ends = ["bnds", "bounds", "vertices", "corners"].iter().any(|end| lowered.ends_with(end));
+    of_coordinate && (ends || has_word(&lowered, &WORDS))
+}
+
+/// True when one of the words of a name, which anything but letters and digits separates, is one of these.
+fn has_word(name: &str, words: &[&str]) -> bool {
     let name = name.to_lowercase();
-    name.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
-        || ["bnds", "bounds", "vertices", "corners"].iter().any(|end| name.ends_with(end))
+    name.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
 }
 
 const LON_NAMES: [&str; 20] = [
@@ -395,13 +404,11 @@ mod tests {
 
     #[test]
     fn names_of_bounds_are_recognised() {
-        for name in
-            ["lat_bnds", "bounds_lon", "lon_vertices", "grid_corner_lat", "lonbnds", "gw", "LAT_BOUNDS"]
-        {
-            assert!(named_like_bounds(name), "{name}");
+        for name in ["lat_bnds", "bounds_lon", "lon_vertices", "grid_corner_lat", "lonbnds", "LAT_BOUNDS"] {
+            assert!(named_like_corners(name), "{name}");
         }
-        for name in ["lat", "nav_lon", "latitude", "band", "tlong"] {
-            assert!(!named_like_bounds(name), "{name}");
+        for name in ["lat", "nav_lon", "latitude", "band", "tlong", "topo_edges", "corner"] {
+            assert!(!named_like_corners(name), "{name}");
         }
     }
 }

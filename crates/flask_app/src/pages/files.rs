@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use dataset::cf::{Guess, check_coordinates, guess};
+use dataset::cf::{CoordinatesError, Guess, check_coordinates, guess};
 use dataset::contained::Cancel;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -278,6 +278,7 @@ async fn coordinates_page(
         .with("longitudes", &options(&lon))
         .with("latitudes", &options(&lat))
         .with("certain", &certain)
+        .with("projection", &dataset::cf::projection(&header).filter(|_| !certain))
         .with("next", local_path(next).unwrap_or_default())
         .with("form", &form))
 }
@@ -320,11 +321,15 @@ pub(crate) async fn set_coordinates(
     fields.finish()?;
     let (store, file) = (store.clone(), owned.file.clone());
     block(move || {
-        let header = header(&store, &file, &latest(&store, file.id, FileType::Raw)?)?;
-        check_coordinates(&header, &lon, &lat).map_err(|error| {
+        let raw = latest(&store, file.id, FileType::Raw)?;
+        let header = header(&store, &file, &raw)?;
+        let refused = |error: CoordinatesError| {
             let text = error.to_string();
             Error::field("Longitude", format!("{}.", text.trim_end_matches('.')))
-        })?;
+        };
+        let found = check_coordinates(&header, &lon, &lat).map_err(refused)?;
+        // Names may say nothing; values do.
+        super::coordinate_values(&store, &file, &raw, &found)?.map_err(refused)?;
         store.set_coordinates(file.id, &lon, &lat)?;
         Ok((lon, lat))
     })

@@ -15,6 +15,8 @@ use std::path::Path;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use dataset::Header;
+use dataset::axes::Axes;
+use dataset::cf::{Coordinates, CoordinatesError};
 use serde_json::{Value, json};
 use store::{DataFile, DataFileId, Revision, Store};
 use web::{Error, RequestId, Site};
@@ -51,6 +53,18 @@ pub(crate) fn header(store: &Store, file: &DataFile, revision: &Revision) -> Res
 pub(crate) fn open(store: &Store, file: &DataFile, revision: &Revision) -> Result<dataset::File, Error> {
     let opened = dataset::File::open_as(store.path(revision), &revision.called(&file.filename));
     opened.map_err(|error| unreadable(file, revision, error))
+}
+
+/// Reads the values of coordinates of a stored file: the inner error says why they are none.
+pub(crate) fn coordinate_values(
+    store: &Store,
+    file: &DataFile,
+    revision: &Revision,
+    coordinates: &Coordinates,
+) -> Result<Result<(), CoordinatesError>, Error> {
+    let read =
+        dataset::File::open(store.path(revision)).and_then(|opened| Axes::read_file(&opened, coordinates));
+    Ok(read.map_err(|error| unreadable(file, revision, error))?.map(|_| ()))
 }
 
 /// A stored file that is no NetCDF: the owner's words for the file, a 422, never a 500. Where there is no room to convert it,

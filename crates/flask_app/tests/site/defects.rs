@@ -111,7 +111,8 @@ async fn d3_d25_steps_wait_for_coordinates_and_coordinates_are_asked_for_in_doub
     let id = asked.split('/').nth(1).unwrap().to_owned();
     let page = ada.post(&format!("/{id}/regrid"), &REGRID).await.is(422).text();
     assert!(page.contains("longitude and the latitude"));
-    for (lon, lat) in [("u", "u"), ("nope", "v"), ("topo", "v"), ("", "")] {
+    // The last are exchanged, as their values tell.
+    for (lon, lat) in [("u", "u"), ("nope", "v"), ("topo", "v"), ("", ""), ("v", "u")] {
         ada.post(&format!("/{id}/set_coords"), &[("Longitude", lon), ("Latitude", lat)]).await.is(422);
     }
     ada.post(&format!("/{id}/set_coords"), &[("Longitude", "u"), ("Latitude", "v")])

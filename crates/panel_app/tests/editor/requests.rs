@@ -56,6 +56,48 @@ async fn a_page_begins_with_everything_that_it_needs() {
     assert!(views.iter().all(|view| view["size"] == json!([COLUMNS, ROWS]) && view["id"].is_null()));
 }
 
+/// The topography with its longitudes written in another way, or a part of it.
+fn with_longitudes(longitudes: impl Fn(usize) -> f64, columns: std::ops::Range<usize>) -> dataset::Dataset {
+    let whole = topography();
+    let mut file = dataset::Dataset::new();
+    for variable in &whole.variables {
+        let mut values = variable.decode().unwrap();
+        if let Some(axis) = variable.dimensions.iter().position(|dimension| dimension == "lon") {
+            values.slice_axis_inplace(ndarray::Axis(axis), columns.clone().into());
+        }
+        if variable.name == "lon" {
+            values = columns.clone().map(&longitudes).collect::<ndarray::Array1<f64>>().into_dyn();
+        }
+        let dimensions: Vec<&str> = variable.dimensions.iter().map(String::as_str).collect();
+        file.add_f64(&variable.name, &dimensions, values, variable.attributes.clone());
+    }
+    file
+}
+
+#[actix_web::test]
+async fn the_globe_is_joined_and_a_region_is_not_however_longitudes_are_written() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let step = 360.0 / COLUMNS as f64;
+    let jump = |k: usize| {
+        let lon = (k as f64 + 0.5) * step;
+        if lon > 180.0 { lon - 360.0 } else { lon }
+    };
+    let single = |k: usize| f64::from(((k as f64) * step) as f32);
+    for (file, periodic, columns) in [
+        (with_longitudes(jump, 0..COLUMNS), true, COLUMNS),
+        (with_longitudes(single, 0..COLUMNS), true, COLUMNS),
+        (with_longitudes(jump, 9..27), false, 18),
+        (with_longitudes(single, 0..COLUMNS - 2), false, COLUMNS - 2),
+    ] {
+        let id = server.upload(&ada, &file);
+        let tab = server.open(&ada, &format!("internal_oceans?id={id}")).await;
+        assert_eq!(tab.hello["columns"], json!(columns));
+        assert_eq!(tab.hello["periodic"], json!(periodic));
+        assert_eq!(tab.hello["index_space"], json!(false));
+    }
+}
+
 #[actix_web::test]
 async fn every_editor_opens_on_its_file() {
     let server = Server::start().await;
