@@ -9,7 +9,6 @@ pub mod bathymetry;
 pub mod components;
 pub mod edit;
 mod elevation;
-mod finding;
 pub mod heatflow;
 mod history;
 pub mod internal_oceans;
@@ -26,8 +25,8 @@ pub mod routing;
 pub mod soils;
 pub mod subbasins;
 
+pub use dataset::{Finding, Severity};
 pub use elevation::Elevation;
-pub use finding::{Finding, Severity};
 pub use ocean_field::OceanFieldError;
 pub use output::Output;
 pub use progress::{Progress, Silent};

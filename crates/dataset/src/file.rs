@@ -281,7 +281,7 @@ impl AttributedCopy {
 /// types or several unlimited dimensions that need more than another header.
 ///
 /// # Errors
-/// As [`read`], and [`Error::CannotHold`] for attributes that the format cannot hold.
+/// As [`read`].
 pub fn with_global_attributes(
     path: impl AsRef<Path>,
     attributes: &Attributes,
@@ -343,7 +343,7 @@ fn rewritten(opened: &File) -> Result<(FileSource, Classic), Error> {
 
 fn replaced(source: FileSource, parsed: &Classic, attributes: &Attributes) -> Result<AttributedCopy, Error> {
     let header = &parsed.header;
-    let attributes = classic::widened_attributes(attributes, header.format, "global attributes")?;
+    let attributes = classic::widened_attributes(attributes, header.format);
     // Without values there is nothing behind the header to keep.
     let first = parsed.placements.iter().map(|p| p.begin).min().unwrap_or(source.size);
     let first = first.clamp(parsed.header_len.min(source.size), source.size);

@@ -30,23 +30,28 @@ mod describe;
 mod destination;
 mod error;
 mod file;
+mod finding;
 mod foreign;
 mod header;
+pub mod heights;
 mod model;
 #[cfg(feature = "netcdf4")]
 pub mod netcdf4;
 mod old_gmt;
 mod packing;
+mod rewrite;
 mod save;
 pub mod topography;
 #[cfg(feature = "unpack")]
 pub mod unpack;
 
+pub use classic::inexact;
 pub use describe::{AttributeDescription, Description, DimensionDescription, VariableDescription};
 pub use destination::Destination;
 pub use error::Error;
 pub use file::{AttributedCopy, File, from_bytes, read, read_as, with_global_attributes};
+pub use finding::{Finding, Severity};
 pub use header::{DataType, Format, Header, VariableHeader, listed};
 pub use model::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
-pub use packing::Packing;
+pub use packing::{Doubt, Gap, Packing};
 pub use save::{to_bytes, write, write_to};

@@ -245,6 +245,14 @@ impl Values {
         !matches!(self, Self::Char(_) | Self::Text(_))
     }
 
+    /// Calls `look` with every stored number, in double, in row-major order; not at all for text.
+    pub fn for_each_number(&self, mut look: impl FnMut(f64)) {
+        #[expect(clippy::unnecessary_cast, reason = "the macro serves every numeric type")]
+        {
+            for_numeric!(self, a => a.iter().for_each(|&x| look(x as f64)), else ());
+        }
+    }
+
     /// The stored numbers in double (no fill value or packing applied); `None` for text.
     pub fn to_f64(&self) -> Option<ArrayD<f64>> {
         #[expect(clippy::unnecessary_cast, reason = "the macro serves every numeric type")]
@@ -264,14 +272,12 @@ impl Variable {
         }
     }
 
-    /// The values with the CF conventions applied ([`Packing`](crate::Packing)): fill and missing values become NaN, `_Unsigned`, `scale_factor` and
-    /// `add_offset` are applied. `None` for text.
+    /// The values with the CF conventions applied ([`Packing`](crate::Packing)): fill and missing values and what is outside of the valid range
+    /// become NaN; `_Unsigned`, `scale_factor` and `add_offset` are applied. `None` for text.
     pub fn decode(&self) -> Option<ArrayD<f64>> {
         let mut array = self.values.to_f64()?;
         let packing = self.packing();
-        if !packing.is_plain() {
-            array.mapv_inplace(|stored| packing.value(stored));
-        }
+        array.mapv_inplace(|stored| packing.value(stored));
         Some(array)
     }
 

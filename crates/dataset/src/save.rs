@@ -12,11 +12,11 @@ use crate::{Dataset, Error, Format, classic};
 ///
 /// A regular file appears whole or not at all, whenever the process ends; what else `path` may be, and permissions, are
 /// as [`Destination`] says. Types that CDF-2 does not have are widened: `u8` to `i16`, `u16` to `i32`; `u32`, `i64`, `u64`
-/// to `i32` if all values fit, else to `f64` if it is exact; strings become character arrays; NaNs become
+/// to `i32` if all values fit, else to `f64` ([`crate::inexact`] tells what that rounds); strings become character arrays; NaNs become
 /// the plain quiet NaN. Of several unlimited dimensions the first usable stays unlimited.
 ///
 /// # Errors
-/// [`Error::Inconsistent`] when dimensions and shapes disagree, [`Error::CannotHold`] naming the variable,
+/// [`Error::Inconsistent`] when dimensions and shapes disagree,
 /// [`Error::TooLarge`] beyond 4 GiB per variable, [`Error::Io`].
 pub fn write(dataset: &Dataset, path: impl AsRef<Path>) -> Result<(), Error> {
     let path = path.as_ref();

@@ -146,14 +146,54 @@ fn other_types_are_widened_without_loss() {
     assert!(long[[0]] == -5.0 && long[[1]].is_nan(), "the fill value still marks its cells");
     assert_eq!(values("text"), Values::Char(arr2(&[*b"ab", *b"\0\0"]).into_dyn()));
 
+    assert!(dataset::inexact(&map).is_empty(), "what is missing need not be exact");
+}
+
+/// A time beside the map never stops it from being written.
+#[test]
+fn integers_beyond_double_precision_are_rounded_and_told() {
+    let mut map = Dataset::new();
+    map.add_dimension("x", 2);
+    let nanoseconds = 1_609_459_200_123_456_789_i64;
+    let attributes = Attributes::new()
+        .with("valid_min", AttributeValue::I64(vec![nanoseconds]))
+        .with("origin", AttributeValue::I64(vec![5, nanoseconds]));
     map.variables.push(Variable::new(
-        "odd",
+        "time",
         &["x"],
-        Values::I64(arr1(&[0, (1 << 53) + 1]).into_dyn()),
-        Attributes::new(),
+        Values::I64(arr1(&[nanoseconds, 0]).into_dyn()),
+        attributes,
     ));
-    let error = dataset::to_bytes(&map).unwrap_err();
-    assert!(matches!(&error, Error::CannotHold { name, .. } if name == "odd"), "{error}");
+    let ids = Values::U64(arr1(&[(1 << 63) + 1, 1 << 60]).into_dyn());
+    map.variables.push(Variable::new("id", &["x"], ids, Attributes::new()));
+    let exact = Values::I64(arr1(&[1 << 60, 0]).into_dyn());
+    map.variables.push(Variable::new("exact", &["x"], exact, Attributes::new()));
+    map.attributes.set("checksum", AttributeValue::U64(vec![u64::MAX]));
+
+    let findings = dataset::inexact(&map);
+    let said: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert!(said[0].contains("'time' holds 1609459200123456789") && said[0].contains("up to 21"), "{said:?}");
+    assert!(said[1].contains("'id' holds 9223372036854775809"), "{said:?}");
+    assert_eq!(said.len(), 2, "{said:?}");
+
+    let read = dataset::from_bytes(&dataset::to_bytes(&map).unwrap(), "wide.nc").unwrap();
+    let time = read.variable("time").unwrap();
+    assert_eq!(time.values, Values::F64(arr1(&[nanoseconds as f64, 0.0]).into_dyn()));
+    assert_eq!(time.attributes.get("valid_min"), Some(&AttributeValue::F64(vec![nanoseconds as f64])));
+    assert_eq!(time.attributes.text("origin"), Some("5 1609459200123456789"));
+    assert_eq!(read.attributes.text("checksum"), Some("18446744073709551615"));
+}
+
+#[test]
+fn strings_take_another_dimension_where_theirs_is_taken() {
+    let mut map = Dataset::new();
+    map.add_dimension("x", 1);
+    map.add_dimension("string2", 5);
+    map.add_f64("v", &["string2"], ArrayD::zeros(vec![5]), Attributes::new());
+    let text = Values::Text(arr1(&["ab".to_owned()]).into_dyn());
+    map.variables.push(Variable::new("t", &["x"], text, Attributes::new()));
+    let read = dataset::from_bytes(&dataset::to_bytes(&map).unwrap(), "t.nc").unwrap();
+    assert_eq!(read.variable("t").unwrap().dimensions, ["x", "string2_2"]);
 }
 
 /// What marks missing values, and the limits, stay what they are in the type that the variable becomes.

@@ -336,10 +336,11 @@ fn drawable(
 }
 
 fn flags(variable: &VariableHeader) -> Vec<(f64, String)> {
-    let values = variable.attributes.get("flag_values").map(AttributeValue::numbers).unwrap_or_default();
+    let values =
+        variable.attributes.get("flag_values").and_then(AttributeValue::numbers_or_text).unwrap_or_default();
     let meanings = variable.attributes.text("flag_meanings").unwrap_or_default();
     let packing = variable.packing();
-    let values = values.into_iter().map(|flag| packing.number(flag));
+    let values = values.into_iter().map(|flag| packing.flag(flag));
     values.zip(meanings.split_whitespace().map(|m| m.replace('_', " "))).collect()
 }
 

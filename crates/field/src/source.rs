@@ -36,12 +36,12 @@ impl<S: Slabs> Slabs for Coordinates<'_, S> {
     }
 }
 
-/// The value that the NetCDF library stores where nothing was written; also found in files that do not say so.
-const DEFAULT_FILL: f64 = 9.969_209_968_386_869e36;
+/// Numbers that a map does not show: the colours of all others would be one.
+const BEYOND_ANY_MAP: f64 = 9.9e36;
 
 /// The value to show of a stored number; NaN when it is missing or nothing that a map can show.
 fn shown(packing: &Packing, stored: f64) -> f64 {
-    if !stored.is_finite() || stored.abs() >= DEFAULT_FILL * 0.999_999 {
+    if !stored.is_finite() || stored.abs() >= BEYOND_ANY_MAP {
         return f64::NAN;
     }
     packing.value(stored)

@@ -16,6 +16,7 @@ pub(crate) use encode::{CDF2_VARIABLE_LIMIT, HeaderParts, VariableParts, encode_
 #[cfg(feature = "netcdf4")]
 pub(crate) use encode::{laid_out, record_dimension, write_values};
 pub(crate) use parse::{Classic, DataCheck, Placement, is_classic, parse};
+pub use widen::inexact;
 pub(crate) use widen::{storable, widened_attributes};
 
 use crate::{DataType, Format};

@@ -1,24 +1,49 @@
 //! Turning types that a format does not have into types that it has.
 //!
 //! CDF-2 has no unsigned and no 64-bit integers. `u8` becomes `i16`, `u16` becomes `i32`; `u32`, `i64` and `u64`
-//! become `i32` if every value fits, else `f64` if it holds every value exactly, else they are refused. The
-//! attributes that are compared with values (`_FillValue`, `valid_range`, ...) follow their variable, which becomes
-//! wide enough for them too; others are widened by the same rule on their own. Strings become characters with a
-//! dimension for their length.
+//! become `i32` if every value fits, else `f64`, rounded where that does not hold them ([`inexact`] tells: a time in
+//! nanoseconds beside a map must not keep the map from being written). The attributes that are compared with values
+//! (`_FillValue`, `valid_range`, ...) follow their variable, which becomes wide enough for them too; others are widened by the
+//! same rule on their own, and become text where a double does not hold them. Strings become characters with a dimension for
+//! their length.
 
 use std::borrow::Cow;
 
 use ndarray::{ArrayD, IxDyn};
 
 use crate::error::IN_MEMORY;
-use crate::{AttributeValue, Attributes, Dataset, Dimension, Error, Format, Values, Variable};
+use crate::rewrite::OF_THE_VALUES_TYPE;
+use crate::{AttributeValue, Attributes, Dataset, Dimension, Error, Finding, Format, Values, Variable};
 
-/// CF: these have the type of their variable.
-const OF_THE_VALUES_TYPE: [&str; 6] =
-    ["_FillValue", "missing_value", "valid_min", "valid_max", "valid_range", "flag_values"];
+/// What is rounded when the dataset is written as [`crate::write()`] does: 64-bit integers that a double does not hold. A finding
+/// for each variable.
+pub fn inexact(dataset: &Dataset) -> Vec<Finding> {
+    let found = dataset.variables.iter().filter_map(|variable| {
+        let (value, error) = match &variable.values {
+            Values::I64(a) => most_rounded(variable, a.iter().map(|&x| x.into())),
+            Values::U64(a) => most_rounded(variable, a.iter().map(|&x| x.into())),
+            _ => None,
+        }?;
+        let (name, data_type) = (&variable.name, variable.values.data_type().name());
+        Some(Finding::warning(
+            "values-rounded",
+            format!(
+                "'{name}' holds {value}, which is beyond exact double precision, and the format has no {data_type}: its values are \
+                 stored in double precision, rounded by up to {error}"
+            ),
+        ))
+    });
+    found.collect()
+}
 
-/// Integers up to here are exact in double precision.
-const EXACT_LIMIT: i128 = 1 << 53;
+/// The value that a double is farthest from, and how far; `None` when all are exact, or missing.
+fn most_rounded(variable: &Variable, values: impl Iterator<Item = i128>) -> Option<(i128, i128)> {
+    let packing = variable.packing();
+    let fits_i32 = |x: i128| i32::try_from(x).is_ok();
+    let rounded = values.filter(|&x| !fits_i32(x)).map(|x| (x, (x as f64 as i128 - x).abs()));
+    let rounded = rounded.filter(|&(x, error)| error > 0 && !packing.is_missing(x as f64));
+    rounded.max_by_key(|&(_, error)| error)
+}
 
 /// `dataset` in types that `format` has; borrowed when it is already.
 pub(crate) fn storable(dataset: &Dataset, format: Format) -> Result<Cow<'_, Dataset>, Error> {
@@ -39,35 +64,27 @@ pub(crate) fn storable(dataset: &Dataset, format: Format) -> Result<Cow<'_, Data
     for variable in &dataset.variables {
         variables.push(match &variable.values {
             Values::Text(strings) => characters(variable, strings, &mut dimensions, format)?,
-            values if values_fit(values) => Variable {
-                attributes: widened_attributes(&variable.attributes, format, &variable.name)?,
-                ..variable.clone()
-            },
-            _ => widened(variable, format)?,
+            values if values_fit(values) => {
+                Variable { attributes: widened_attributes(&variable.attributes, format), ..variable.clone() }
+            }
+            _ => widened(variable, format),
         });
     }
-    let attributes = widened_attributes(&dataset.attributes, format, "global attributes")?;
+    let attributes = widened_attributes(&dataset.attributes, format);
     Ok(Cow::Owned(Dataset { dimensions, variables, attributes }))
 }
 
 /// `attributes` in types that `format` has.
-pub(crate) fn widened_attributes(
-    attributes: &Attributes,
-    format: Format,
-    of: &str,
-) -> Result<Attributes, Error> {
-    attributes
-        .iter()
-        .map(|(name, value)| {
-            let target = target(value, format).map_err(|what| cannot(&format!("{of}:{name}"), what))?;
-            Ok((name.to_owned(), target.map_or_else(|| value.clone(), |target| converted(value, target))))
-        })
-        .collect()
+pub(crate) fn widened_attributes(attributes: &Attributes, format: Format) -> Attributes {
+    let widened = attributes.iter().map(|(name, value)| {
+        let value = target(value, format).map_or_else(|| value.clone(), |target| converted(value, target));
+        (name.to_owned(), value)
+    });
+    widened.collect()
 }
 
 fn attributes_fit(attributes: &Attributes, format: Format) -> bool {
-    let needs = |value: &AttributeValue| !matches!(target(value, format), Ok(None));
-    !attributes.iter().any(|(_, value)| needs(value))
+    attributes.iter().all(|(_, value)| target(value, format).is_none())
 }
 
 fn cannot(name: &str, what: String) -> Error {
@@ -80,6 +97,8 @@ enum Target {
     I16,
     I32,
     F64,
+    /// Attributes only: digits that a double does not hold.
+    Text,
 }
 
 impl Target {
@@ -88,43 +107,35 @@ impl Target {
         match self {
             Self::I16 => i16::try_from(number).is_ok(),
             Self::I32 => i32::try_from(number).is_ok(),
-            Self::F64 => true,
+            Self::F64 | Self::Text => true,
         }
+    }
+
+    /// The narrowest for values; rounding them is left to who asks [`inexact`].
+    fn of_values(values: impl Iterator<Item = i128>) -> Self {
+        let mut values = values;
+        if values.all(|value| Self::I32.holds(value)) { Self::I32 } else { Self::F64 }
     }
 }
 
-fn target(value: &AttributeValue, format: Format) -> Result<Option<Target>, String> {
+/// What an attribute becomes; `None` for one of a type that the format has.
+fn target(value: &AttributeValue, format: Format) -> Option<Target> {
     if format == Format::Data64 {
-        return Ok(None);
+        return None;
     }
-    Ok(Some(match value {
+    Some(match value {
         AttributeValue::U8(_) => Target::I16,
         AttributeValue::U16(_) => Target::I32,
-        AttributeValue::U32(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
-        AttributeValue::I64(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
-        AttributeValue::U64(v) => target_for(v.iter().map(|&x| x.into()), &|_| false)?,
-        _ => return Ok(None),
-    }))
-}
-
-/// The target for values. Missing ones need not be exact: the marker and the cells that it marks are rounded alike
-/// (the default fill value of i64 is -2^63 + 2).
-fn target_for(
-    mut values: impl Iterator<Item = i128>,
-    is_missing: &dyn Fn(i128) -> bool,
-) -> Result<Target, String> {
-    let mut target = Target::I32;
-    match values.find(|value| {
-        if !Target::I32.holds(*value) {
-            target = Target::F64;
+        AttributeValue::U32(_) | AttributeValue::I64(_) | AttributeValue::U64(_) => {
+            let numbers = integers(value);
+            if numbers.iter().any(|&x| x as f64 as i128 != x) {
+                Target::Text
+            } else {
+                Target::of_values(numbers.into_iter())
+            }
         }
-        value.abs() > EXACT_LIMIT && !is_missing(*value)
-    }) {
-        Some(value) => {
-            Err(format!("holds {value}, which is beyond 32-bit integers and exact double precision"))
-        }
-        None => Ok(target),
-    }
+        _ => return None,
+    })
 }
 
 fn converted(value: &AttributeValue, target: Target) -> AttributeValue {
@@ -134,6 +145,10 @@ fn converted(value: &AttributeValue, target: Target) -> AttributeValue {
                 Target::I16 => AttributeValue::I16($values.iter().map(|&x| x as i16).collect()),
                 Target::I32 => AttributeValue::I32($values.iter().map(|&x| x as i32).collect()),
                 Target::F64 => AttributeValue::F64($values.iter().map(|&x| x as f64).collect()),
+                Target::Text => {
+                    let words: Vec<String> = $values.iter().map(ToString::to_string).collect();
+                    AttributeValue::Text(words.join(" "))
+                }
             }
         };
     }
@@ -147,23 +162,16 @@ fn converted(value: &AttributeValue, target: Target) -> AttributeValue {
     }
 }
 
-fn widened(variable: &Variable, format: Format) -> Result<Variable, Error> {
-    let packing = variable.packing();
-    if packing.means_signed() {
+fn widened(variable: &Variable, format: Format) -> Variable {
+    if variable.packing().means_signed() {
         return signed(variable, format);
-    }
-    macro_rules! least {
-        ($array:ident) => {
-            target_for($array.iter().map(|&x| i128::from(x)), &|x| packing.is_missing(x as f64))
-                .map_err(|what| cannot(&variable.name, what))?
-        };
     }
     let least = match &variable.values {
         Values::U8(_) => Target::I16,
         Values::U16(_) => Target::I32,
-        Values::U32(a) => least!(a),
-        Values::I64(a) => least!(a),
-        Values::U64(a) => least!(a),
+        Values::U32(a) => Target::of_values(a.iter().map(|&x| x.into())),
+        Values::I64(a) => Target::of_values(a.iter().map(|&x| x.into())),
+        Values::U64(a) => Target::of_values(a.iter().map(|&x| x.into())),
         _ => Target::F64,
     };
     // A marker or limit that was cut to a narrower type would be another number, and mark other values.
@@ -181,7 +189,7 @@ fn widened(variable: &Variable, format: Format) -> Result<Variable, Error> {
             match target {
                 Target::I16 => Values::I16($array.mapv(|x| x as i16)),
                 Target::I32 => Values::I32($array.mapv(|x| x as i32)),
-                Target::F64 => Values::F64($array.mapv(|x| x as f64)),
+                Target::F64 | Target::Text => Values::F64($array.mapv(|x| x as f64)),
             }
         };
     }
@@ -200,15 +208,15 @@ fn widened(variable: &Variable, format: Format) -> Result<Variable, Error> {
             attributes.set(name, converted(value, target));
         } else {
             let own = Attributes::new().with(name, value.clone());
-            let own = widened_attributes(&own, format, &variable.name)?;
+            let own = widened_attributes(&own, format);
             attributes.set(name, own.get(name).cloned().unwrap_or_else(|| value.clone()));
         }
     }
-    Ok(Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values })
+    Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values }
 }
 
 /// Unsigned numbers that are meant to be signed (`_Unsigned = "false"`), as such; and what is compared with them.
-fn signed(variable: &Variable, format: Format) -> Result<Variable, Error> {
+fn signed(variable: &Variable, format: Format) -> Variable {
     let values = match &variable.values {
         Values::U8(a) => Values::I8(a.mapv(|x| x as i8)),
         Values::U16(a) => Values::I16(a.mapv(|x| x as i16)),
@@ -234,8 +242,8 @@ fn signed(variable: &Variable, format: Format) -> Result<Variable, Error> {
             _ => {}
         }
     }
-    let attributes = widened_attributes(&attributes, format, &variable.name)?;
-    Ok(Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values })
+    let attributes = widened_attributes(&attributes, format);
+    Variable { name: variable.name.clone(), dimensions: variable.dimensions.clone(), attributes, values }
 }
 
 /// The whole numbers of an attribute of a type that has to be converted.
@@ -263,13 +271,14 @@ fn characters(
     let len = strings.iter().map(String::len).max().unwrap_or(0).max(1);
     let mut shape = strings.shape().to_vec();
     shape.push(len);
-    let name = format!("string{len}");
-    match dimensions.iter().find(|d| d.name == name) {
-        Some(dimension) if dimension.len == len && !dimension.unlimited => {}
-        Some(_) => {
-            return Err(cannot(&variable.name, format!("needs the dimension '{name}', which is taken")));
-        }
-        None => dimensions.push(Dimension { name: name.clone(), len, unlimited: false }),
+    // A dimension of the file may have the name, and another length.
+    let names = std::iter::once(format!("string{len}")).chain((2..).map(|k| format!("string{len}_{k}")));
+    let usable = |name: &String| {
+        dimensions.iter().find(|d| d.name == *name).is_none_or(|d| d.len == len && !d.unlimited)
+    };
+    let name = names.into_iter().find(usable).unwrap_or_default();
+    if !dimensions.iter().any(|d| d.name == name) {
+        dimensions.push(Dimension { name: name.clone(), len, unlimited: false });
     }
     let mut bytes = Vec::with_capacity(strings.len() * len);
     for (index, string) in strings.iter().enumerate() {
@@ -283,7 +292,7 @@ fn characters(
     Ok(Variable {
         name: variable.name.clone(),
         dimensions: dimension_names,
-        attributes: widened_attributes(&variable.attributes, format, &variable.name)?,
+        attributes: widened_attributes(&variable.attributes, format),
         values: Values::Char(array),
     })
 }

@@ -1,4 +1,4 @@
-//! What a step noticed about the data: shown to the modeller beside the result, never an error.
+//! What was noticed about the data: shown to the modeller beside the result, never an error.
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
