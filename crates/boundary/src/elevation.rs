@@ -1,12 +1,23 @@
 //! Which way heights are counted, and so what is sea.
 
+use dataset::heights::Positive;
+
 /// The sign convention of a field of heights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Elevation {
     /// Height above sea level: the sea is at or below zero (a topography).
     PositiveUp,
-    /// Depth below sea level: the sea is above zero and land is exactly zero (a bathymetry).
+    /// Depth below sea level: the sea is above zero, and land is at zero (a bathymetry) or below.
     PositiveDown,
+}
+
+impl From<Positive> for Elevation {
+    fn from(positive: Positive) -> Self {
+        match positive {
+            Positive::Up => Self::PositiveUp,
+            Positive::Down => Self::PositiveDown,
+        }
+    }
 }
 
 impl Elevation {

@@ -1,7 +1,8 @@
 //! What heat flow, viscosity and sub-basins read: a bathymetry with the longitude and latitude of its cells.
 
 use dataset::axes::one_map;
-use dataset::{Attributes, Dataset, Packing, Values, Variable};
+use dataset::heights::{self, Heights, Overrides, Positive};
+use dataset::{Dataset, Values, Variable};
 use ndarray::{Array2, Ix2};
 
 use crate::Finding;
@@ -17,6 +18,8 @@ pub enum OceanFieldError {
     NoBathymetry { known: String },
     #[error("'{name}' has the shape {shape:?}: a map with rows and columns is needed")]
     NotAMap { name: String, shape: Vec<usize> },
+    #[error(transparent)]
+    Heights(#[from] heights::Error),
     #[error("there is no variable '{name}': the longitude and latitude of the cells are needed")]
     NoCoordinate { name: String },
     #[error(
@@ -52,10 +55,17 @@ impl OceanField {
             })?;
         let not_a_map =
             || OceanFieldError::NotAMap { name: variable.name.clone(), shape: variable.shape().to_vec() };
-        let (mut depth, dimensions) =
-            variable.decode().and_then(|depth| one_map(variable, depth)).ok_or_else(not_a_map)?;
-        depth.mapv_inplace(|depth| if depth.abs() <= DEEPEST_M { depth } else { f64::NAN });
-        let findings = doubts(&depth);
+        let (depth, positive, mut findings) = Heights::read(variable, &Overrides::default())?.into_counted();
+        // That a bathymetry holds depths is what its readers expect.
+        findings.retain(|finding| finding.code != "depth-read");
+        let (mut depth, dimensions) = one_map(variable, depth).ok_or_else(not_a_map)?;
+        depth.mapv_inplace(|depth| match positive {
+            _ if depth.is_nan() || depth.abs() > DEEPEST_M => f64::NAN,
+            Positive::Down => depth,
+            Positive::Up if depth > 0.0 => 0.0,
+            Positive::Up => 0.0 - depth,
+        });
+        findings.extend(doubts(&depth));
         let (longitude, lon_variable) = coordinate(dataset, "nav_lon", &depth, &dimensions, 1)?;
         let (latitude, lat_variable) = coordinate(dataset, "nav_lat", &depth, &dimensions, 0)?;
         let coordinates = [lon_variable, lat_variable];
@@ -135,10 +145,7 @@ fn coordinate(
         }
         _ => return Err(wrong_shape()),
     };
-    let mut attributes: Attributes = variable.attributes.clone();
-    for packing in Packing::ATTRIBUTES {
-        attributes.remove(packing);
-    }
+    let mut attributes = variable.packing().unpacked(&variable.attributes);
     attributes.set_first("_FillValue", f64::NAN);
     let dims = [dimensions[0].as_str(), dimensions[1].as_str()];
     let copy = Variable::new(name, &dims, Values::F64(map.clone().into_dyn()), attributes);

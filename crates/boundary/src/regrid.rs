@@ -41,7 +41,7 @@ mod target;
 
 use dataset::axes::Axes;
 use dataset::cf::{self, CoordinatesError};
-use dataset::{AttributeValue, Attributes, Dataset, File, Header, Packing, Values, Variable};
+use dataset::{AttributeValue, Attributes, Dataset, File, Header, Values, Variable};
 
 pub use error::Error;
 pub use method::{Coast, Method};
@@ -111,10 +111,11 @@ impl Parameters {
 /// Steps that are not positive, coordinates that are missing, exchanged, not finite or without order, a method that the
 /// release does not have, and a result that would be too large.
 pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
-    match parameters.release {
+    let made = match parameters.release {
         Release::Corrected => corrected::run(corrected::Source::Memory(source), parameters, progress),
         Release::R2021 | Release::R2023 => published(source, parameters, progress),
-    }
+    };
+    made.map(with_rounded)
 }
 
 /// The same of a file. The corrected release reads large maps in bands: memory is bounded by the result. The others read
@@ -123,13 +124,20 @@ pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -
 /// # Errors
 /// As [`run`], and what reading the file may meet.
 pub fn run_file(file: &File, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
-    match parameters.release {
+    let made = match parameters.release {
         Release::Corrected => corrected::run(corrected::Source::File(file), parameters, progress),
         Release::R2021 | Release::R2023 => {
             let source = file.read_all().map_err(|error| Error::Read { why: error.to_string() })?;
             published(&source, parameters, progress)
         }
-    }
+    };
+    made.map(with_rounded)
+}
+
+/// Says what is rounded when the result is written.
+fn with_rounded(mut made: Output) -> Output {
+    made.findings.extend(dataset::inexact(&made.dataset));
+    made
 }
 
 /// Refuses steps that are none.
@@ -195,15 +203,19 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
         let along = |direction: &Direction| {
             let mut axes = variable.dimensions.iter().enumerate().filter(|(_, d)| **d == direction.dimension);
             let first = axes.next().map(|(axis, _)| axis);
-            match axes.next() {
-                Some(_) => Err(Error::RepeatedDimension {
-                    variable: variable.name.clone(),
-                    dimension: direction.dimension.clone(),
-                }),
-                None => Ok(first),
+            axes.next().is_none().then_some(first).ok_or_else(|| direction.dimension.clone())
+        };
+        let axes = match (along(&lon), along(&lat)) {
+            (Ok(columns), Ok(rows)) => [(columns, &lon), (rows, &lat)],
+            // A matrix between all columns, say: beside the map, and no reason not to make one.
+            (Err(dimension), _) | (_, Err(dimension)) => {
+                findings.push(Finding::warning(
+                    "regrid-repeated-dropped",
+                    format!("'{}' has the dimension '{dimension}' twice: it is left out", variable.name),
+                ));
+                continue;
             }
         };
-        let axes = [(along(&lon)?, &lon), (along(&lat)?, &lat)];
         let used: Vec<(usize, &Places)> = axes
             .iter()
             .filter_map(|(axis, direction)| Some(((*axis)?, direction.places.as_ref()?)))
@@ -229,6 +241,7 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
             ));
         }
         let packing = variable.packing();
+        findings.extend(packing.findings(&variable.name, &variable.values));
         let values = if variable.values.is_numeric() && !is_boolean(&variable.attributes) {
             apply::interpolate(&variable.values, &packing, &used)
         } else {
@@ -238,7 +251,7 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
             findings.extend(emptiness(&variable.name, &values, rim, lon.global && lat.global));
         }
         let attributes = if variable.values.is_numeric() {
-            unpacked(&variable.attributes)
+            packing.unpacked(&variable.attributes)
         } else {
             variable.attributes.clone()
         };
@@ -252,7 +265,7 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
     }
     for direction in [&lon, &lat] {
         let values = Values::F64(ndarray::Array1::from(direction.targets.clone()).into_dyn());
-        let attributes = with_fill_value(unpacked(&direction.attributes), &values);
+        let attributes = with_fill_value(direction.attributes.clone(), &values);
         push(&mut result, Variable::new(&direction.name, &[&direction.dimension], values, attributes));
     }
     progress.report("regridded", 1.0);
@@ -324,7 +337,7 @@ impl Direction {
             coordinate,
             name: name.clone(),
             dimension: variable.dimensions[0].clone(),
-            attributes: variable.attributes.clone(),
+            attributes: variable.packing().unpacked(&variable.attributes),
             axis,
             scheme,
             global,
@@ -469,15 +482,6 @@ fn copied(variable: &Variable) -> Variable {
         None => copy.attributes = with_fill_value(copy.attributes, &copy.values),
     }
     copy
-}
-
-/// Attributes without those that describe the packing.
-fn unpacked(attributes: &Attributes) -> Attributes {
-    let mut kept = attributes.clone();
-    for name in Packing::ATTRIBUTES {
-        kept.remove(name);
-    }
-    kept
 }
 
 /// Puts `_FillValue = NaN` first on floating-point values.

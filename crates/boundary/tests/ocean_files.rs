@@ -6,8 +6,8 @@
 mod golden;
 
 use boundary::subbasins::{self, Basin};
-use boundary::{OceanFieldError, Release, Silent, ahmcoef, heatflow};
-use dataset::{Attributes, Dataset};
+use boundary::{OceanFieldError, Output, Release, Silent, ahmcoef, heatflow};
+use dataset::{Attributes, Dataset, Values};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -100,6 +100,30 @@ fn bathymetry(depth: &Array2<f64>) -> Dataset {
     dataset.add_f64("nav_lon", &["y", "x"], lon.into_dyn(), Attributes::new().with("units", "degrees_east"));
     dataset.add_f64("nav_lat", &["y", "x"], lat.into_dyn(), Attributes::new().with("units", "degrees_north"));
     dataset
+}
+
+/// Case 30: cells that were never written are no deep sea, and heights below the sea are depths.
+#[test]
+fn depths_are_what_the_file_means() {
+    let depth =
+        Array2::from_shape_fn((6, 8), |(j, i)| if (j + i) % 3 == 0 { 0.0 } else { 1000.0 + i as f64 });
+    let plain = ahmcoef::run(&bathymetry(&depth), &Silent).unwrap();
+    let with = |values: Array2<f64>, attributes: Attributes| {
+        let mut file = bathymetry(&depth);
+        let variable = file.variables.iter_mut().find(|v| v.name == "Bathymetry").unwrap();
+        (variable.values, variable.attributes) = (Values::F64(values.into_dyn()), attributes);
+        ahmcoef::run(&file, &Silent).unwrap()
+    };
+    let icof = |output: &Output| output.dataset.variable("icof").unwrap().values.clone();
+    let unwritten =
+        with(depth.mapv(|d| if d == 0.0 { 9.969_209_968_386_869e36 } else { d }), Attributes::new());
+    assert_eq!(icof(&unwritten), icof(&plain));
+    assert_eq!(unwritten.findings[0].code, "default-fill-values");
+    let km = with(depth.mapv(|d| d / 1000.0), Attributes::new().with("units", "km"));
+    assert_eq!(icof(&km), icof(&plain));
+    let heights = with(depth.mapv(|d| if d == 0.0 { 5.0 } else { -d }), Attributes::new());
+    assert_eq!(icof(&heights), icof(&plain));
+    assert_eq!(heights.findings[0].code, "direction-doubtful");
 }
 
 #[test]

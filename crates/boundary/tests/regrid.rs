@@ -261,10 +261,6 @@ fn what_cannot_be_regridded_is_refused_with_the_reason() {
     let mut text = source.clone();
     text.variables[2].values = Values::Char(Array1::from_elem(8, b'x').into_dyn());
     assert!(matches!(refused(&text, good.clone()), Error::NotNumeric { .. }));
-    let mut repeated = source;
-    let square = Values::F64(ArrayD::zeros(IxDyn(&[4, 4])));
-    repeated.variables.push(Variable::new("square", &["lat", "lat"], square, Attributes::new()));
-    assert!(matches!(refused(&repeated, good.clone()), Error::RepeatedDimension { .. }));
     let one = regular(1, 8, |lat, _| lat);
     assert!(matches!(refused(&one, good.clone()), Error::OnePoint { .. }));
 }
@@ -383,4 +379,41 @@ proptest! {
         let last = targets[targets.len() - 1];
         prop_assert!(last < 180.0 + step / 2.0 + 1e-9 && last >= 180.0 - step / 2.0 - 1e-9);
     }
+}
+
+/// A variable beside the map never stops regridding: what can be kept is, the rest is named.
+#[test]
+fn variables_beside_the_map_are_kept_or_named() {
+    let mut source = regular(18, 36, |lat, _| lat);
+    let square = Values::F64(ArrayD::zeros(IxDyn(&[18, 18])));
+    source.variables.push(Variable::new("square", &["lat", "lat"], square, Attributes::new()));
+    let time = Values::I64(ndarray::arr0(1_609_459_200_123_456_789).into_dyn());
+    let units = Attributes::new().with("units", "nanoseconds since 1970-01-01");
+    source.variables.push(Variable::new("time", &[], time, units));
+    let output = regrid(&source, &parameters((10.0, 10.0), Limits::Default, Method::Nearest));
+    let said: Vec<&str> = output.findings.iter().map(|f| f.code).collect();
+    assert_eq!(said, ["regrid-repeated-dropped", "values-rounded"]);
+    assert!(output.dataset.variable("square").is_none() && output.dataset.variable("time").is_some());
+    dataset::to_bytes(&output.dataset).unwrap();
+}
+
+/// Numbers that are stored unpacked keep nothing that is about packed ones.
+#[test]
+fn ranges_of_packed_numbers_are_not_left_on_unpacked_ones() {
+    let mut source = regular(18, 36, |lat, _| lat);
+    let topo = source.variables.iter_mut().find(|v| v.name == "topo").unwrap();
+    let packed = topo.values.to_f64().unwrap().mapv(|lat| (lat as i16 + 100) / 2);
+    topo.values = Values::I16(packed);
+    topo.attributes = Attributes::new()
+        .with("_FillValue", AttributeValue::I16(vec![-1]))
+        .with("scale_factor", 50.0)
+        .with("add_offset", -5000.0)
+        .with("valid_range", AttributeValue::I16(vec![0, 200]))
+        .with("valid_max", AttributeValue::I16(vec![200]))
+        .with("actual_range", AttributeValue::F64(vec![-5000.0, 5000.0]));
+    let expected = topo.decode().unwrap();
+    let output = regrid(&source, &parameters((10.0, 10.0), Limits::Default, Method::Nearest));
+    let topo = output.dataset.variable("topo").unwrap();
+    assert_eq!(topo.decode().unwrap(), expected, "every cell has its value, by the attributes that are left");
+    assert!(topo.attributes.iter().all(|(name, _)| !name.contains("valid") && !name.contains("range")));
 }

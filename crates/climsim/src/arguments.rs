@@ -6,6 +6,7 @@ use std::str::FromStr;
 use boundary::{Release, regrid};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coupling::{AtmosphereSize, Geometry, InlandRunoff};
+use dataset::heights::{Overrides, Positive, Units};
 
 /// Climate Simulation Platform: from one topography to the boundary conditions of the IPSL model.
 #[derive(Debug, Parser)]
@@ -151,7 +152,7 @@ pub(crate) struct RegridValues {
 
 #[derive(Debug, Args)]
 pub(crate) struct Routing {
-    /// The topography: metres above sea level on a regular global grid.
+    /// The topography: heights or depths on a regular global grid, in the units that the file says.
     pub(crate) input: PathBuf,
     /// Name of the topography's variable; guessed from standard_name and names when absent.
     #[arg(long)]
@@ -168,6 +169,8 @@ pub(crate) struct Routing {
     /// A file whose variable `latitude` holds the latitudes of the relief; without it they are regular.
     #[arg(long, value_name = "FILE")]
     pub(crate) relief_latitudes: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) heights: HeightOptions,
     #[command(flatten)]
     pub(crate) coordinates: Coordinates,
     #[command(flatten)]
@@ -199,11 +202,13 @@ pub(crate) struct OnBathymetry {
 
 #[derive(Debug, Args)]
 pub(crate) struct Labels {
-    /// A topography (height above sea level) or a bathymetry (depth, variable `Bathymetry`).
+    /// A topography (height above sea level) or a bathymetry (depth): told by `positive`, the standard name or the name.
     pub(crate) input: PathBuf,
     /// Name of the variable.
     #[arg(long)]
     pub(crate) var: String,
+    #[command(flatten)]
+    pub(crate) heights: HeightOptions,
     /// Write the map of labels to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -378,6 +383,23 @@ pub(crate) struct Pipeline {
     /// JSON table of the PFT step; without it the platform's default.
     #[arg(long, value_name = "FILE.json")]
     pub(crate) table: Option<PathBuf>,
+}
+
+/// What the numbers of the topography are, where the file does not say it or says it wrongly.
+#[derive(Debug, Args)]
+pub(crate) struct HeightOptions {
+    /// Units of the variable: m, km, cm, ft or geopotential (m2/s2) [default: its attribute units, else m].
+    #[arg(long)]
+    pub(crate) units: Option<Units>,
+    /// Direction of the variable: up (heights) or down (depths) [default: told by its attributes and its name].
+    #[arg(long)]
+    pub(crate) positive: Option<Positive>,
+}
+
+impl HeightOptions {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { units: self.units, positive: self.positive }
+    }
 }
 
 /// Names of the coordinates, where they cannot be told from the file.

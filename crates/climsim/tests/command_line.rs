@@ -1076,3 +1076,151 @@ fn outputs_respect_what_their_path_is() -> Result {
     assert!(said.contains("it is a folder"), "{said}");
     Ok(())
 }
+
+/// The committed planet with its heights stored in another way.
+fn encoded(
+    desk: &Desk,
+    name: &str,
+    variable: &str,
+    attributes: Attributes,
+    stored: impl Fn(f64) -> f64,
+    single: bool,
+) -> Result {
+    let mut planet = dataset::read(desk.path("raw.nc"))?;
+    let topo = planet.variables.iter_mut().find(|v| v.name == "topo").ok_or("no topo")?;
+    let values = topo.decode().ok_or("no numbers")?.mapv(stored);
+    topo.values = if single { Values::F32(values.mapv(|v| v as f32)) } else { Values::F64(values) };
+    topo.attributes = attributes;
+    topo.name = variable.to_owned();
+    Ok(dataset::write(&planet, desk.path(name))?)
+}
+
+/// The heights that were routed, m.
+fn routed(desk: &Desk, out: &str) -> Result<Vec<f64>> {
+    let file = dataset::read(desk.path(&format!("{out}/routing.nc")))?;
+    Ok(file.variable("topo").and_then(dataset::Variable::decode).ok_or("no topo")?.into_iter().collect())
+}
+
+/// Cases 01 to 03: units and directions are read, said, and the result is that of metres above sea level.
+#[test]
+fn any_units_and_directions_make_the_same_files() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    desk.done("routing raw.nc --topo-var topo --out plain")?;
+    let plain = routed(&desk, "plain")?;
+    let units = |units: &str| Attributes::new().with("units", units);
+    let depth = "sea_floor_depth_below_geoid";
+    let km = |h: f64| h / 1000.0;
+    type Case = (&'static str, Attributes, fn(f64) -> f64, &'static str, &'static str);
+    let cases: [Case; 7] = [
+        ("topo", units("km"), km, "", "units-converted"),
+        ("topo", units("ft"), |h| h / 0.3048, "", "units-converted"),
+        ("PHIS", units("m**2 s**-2"), |h| h * 9.80665, "", "units-converted"),
+        ("depth", units("m"), |h| -h, "", "depth-turned"),
+        ("z", units("cm").with("standard_name", depth), |h| -h * 100.0, "", "depth-turned"),
+        ("topo", Attributes::new(), km, " --units km", "units-converted"),
+        ("topo", units("hPa"), |h| -h, " --units m --positive down", "depth-turned"),
+    ];
+    for (number, (variable, attributes, stored, options, code)) in cases.into_iter().enumerate() {
+        encoded(&desk, "other.nc", variable, attributes, stored, false)?;
+        let output = desk.run(&format!("routing other.nc --topo-var {variable} --out o{number}{options}"))?;
+        let said = errors(&output);
+        assert!(output.status.success() && said.contains(&format!("[{code}]")), "{number}: {said}");
+        let heights = routed(&desk, &format!("o{number}"))?;
+        // Heights are routed to the millimetre, and rounding may go the other way.
+        let apart = heights.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(heights.len() == plain.len() && apart < 0.02, "{number}: up to {apart} m");
+    }
+    encoded(&desk, "pressure.nc", "topo", units("hPa"), |h| h, false)?;
+    let said = desk.fails(1, "routing pressure.nc --topo-var topo --out o")?;
+    assert!(
+        said.contains("pressure.nc") && said.contains("'topo' has units \"hPa\"") && said.contains("km"),
+        "{said}"
+    );
+    encoded(&desk, "km.nc", "topo", Attributes::new(), km, false)?;
+    let said = errors(&desk.run("routing km.nc --topo-var topo --out o")?);
+    assert!(said.contains("looks like kilometres") && said.contains("[heights-beyond-earth]"), "{said}");
+    Ok(())
+}
+
+/// Case 03: the seas of a topography that is counted downwards are those of the heights.
+#[test]
+fn seas_of_depths_are_those_of_the_heights() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    let depths = Attributes::new().with("units", "km").with("positive", "down");
+    encoded(&desk, "depths.nc", "z", depths, |h| -h / 1000.0, false)?;
+    for command in ["internal-oceans", "passages"] {
+        let heights = desk.done(&format!("{command} raw.nc --var topo"))?;
+        assert_eq!(desk.done(&format!("{command} depths.nc --var z"))?, heights, "{command}");
+        let said = errors(&desk.run(&format!("{command} depths.nc --var z"))?);
+        assert!(said.contains("[depth-read]") && said.contains("[units-converted]"), "{said}");
+    }
+    Ok(())
+}
+
+/// Cases 04, 06 and 30: what a file says is missing is missing, however it says it.
+#[test]
+fn missing_cells_are_refused_by_name_however_they_are_marked() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    let holes = |h: f64, hole: f64| if h > 3000.0 { hole } else { h };
+    let limits = Attributes::new().with("valid_min", -12_000).with("valid_max", 9000.0);
+    let range = Attributes::new().with("valid_range", "-12000, 9000");
+    let text = Attributes::new().with("missing_value", "-99999.");
+    let none = Attributes::new();
+    for (attributes, hole, word) in [
+        (limits, -20_000.0, "valid range"),
+        (range, -20_000.0, "valid range"),
+        (text, -99_999.0, "have no value"),
+        (none, 9.969_209_968_386_869e36, "never written"),
+    ] {
+        encoded(&desk, "holed.nc", "topo", attributes, |h| holes(h, hole), true)?;
+        let said = desk.fails(1, "routing holed.nc --topo-var topo --out o")?;
+        assert!(
+            said.contains("cells of variable 'topo' have no value") && said.contains(word),
+            "{hole}: {said}"
+        );
+    }
+    let doubtful = Attributes::new().with("missing_value", "none");
+    encoded(&desk, "doubtful.nc", "topo", doubtful, |h| h, true)?;
+    let said = errors(&desk.run("routing doubtful.nc --topo-var topo --out o")?);
+    assert!(said.contains("[attribute-not-understood]") && said.contains("\"none\""), "{said}");
+    Ok(())
+}
+
+/// Cases 08 and 10: what is beside the values, and beside the map, never spoils the result.
+#[test]
+fn regridding_leaves_nothing_that_hides_values_and_stops_at_nothing_beside_the_map() -> Result {
+    let desk = Desk::new()?;
+    desk.planet("raw.nc")?;
+    let mut planet = dataset::read(desk.path("raw.nc"))?;
+    let topo = planet.variables.iter_mut().find(|v| v.name == "topo").ok_or("no topo")?;
+    let packed = topo.decode().ok_or("no numbers")?.mapv(|h| ((h + 12_000.0) / 100.0) as u8 as i8);
+    topo.values = Values::I8(packed);
+    topo.attributes = Attributes::new()
+        .with("_Unsigned", "true")
+        .with("scale_factor", 100.0)
+        .with("add_offset", -12_000.0)
+        .with("valid_range", dataset::AttributeValue::I8(vec![0, -2]));
+    let text = Values::Text(ndarray::arr1(&["one".to_owned()]).into_dyn());
+    planet.add_dimension("n", 1);
+    planet.variables.push(dataset::Variable::new("names", &["n"], text, Attributes::new()));
+    dataset::write(&planet, desk.path("packed.nc"))?;
+    let output = desk.run("regrid packed.nc o.nc --lon-step 5 --lat-step 5 --interpolator nearest")?;
+    assert!(output.status.success(), "{}", errors(&output));
+    let made = dataset::read(desk.path("o.nc"))?;
+    let topo = made.variable("topo").ok_or("no topo")?;
+    let words = ["valid", "range", "Unsigned", "scale", "offset"];
+    let left: Vec<&str> = topo
+        .attributes
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|n| words.iter().any(|w| n.contains(w)))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let Values::F64(values) = &topo.values else { return Err("not double".into()) };
+    assert!(values.iter().all(|h| h.is_finite() && h.abs() <= 13_500.0), "{values:?}");
+    assert!(made.variable("names").is_some());
+    Ok(())
+}

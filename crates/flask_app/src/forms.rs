@@ -8,6 +8,7 @@ use boundary::pft::{Band, TYPES, Table};
 use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method, target_count};
 use coupling::Options;
 use dataset::Header;
+use dataset::heights::{self, Overrides};
 use serde_json::{Map, Value};
 use web::{Choice, Error, Fields};
 use workflow::Step;
@@ -126,6 +127,13 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
         );
         fields.error("topo_var", message);
     }
+    let said = height_options(fields);
+    let variable = situation.raw.as_ref().and_then(|raw| raw.variable(&topography));
+    if let Some(variable) = variable
+        && let Err(error) = heights::units(&topography, &variable.attributes, &said)
+    {
+        fields.error("units", format!("{}.", capitalised(&error.to_string())));
+    }
     need_coordinates(fields, situation);
     let grid = fields.choice("orcafile", OceanGrid::Default);
     if grid == OceanGrid::Custom && !situation.has_own_grid && !situation.grid_sent {
@@ -135,6 +143,12 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("topo_var".into(), topography.into());
     body.insert("orcafile".into(), grid.as_str().into());
+    // Absent where the file says it: bodies of before are what they were.
+    for name in ["units", "positive"] {
+        if let Some(word) = fields.optional(name).filter(|word| !word.is_empty()) {
+            body.insert(name.into(), word.into());
+        }
+    }
     add_release(&mut body, release, situation);
     body
 }
@@ -314,6 +328,28 @@ fn need_coordinates(fields: &mut Fields, situation: &Situation) {
             "Say first which variables are the longitude and the latitude (Set coordinates).",
         );
     }
+}
+
+/// What the numbers of the topography are, where the modeller says it.
+fn height_options(fields: &mut Fields) -> Overrides {
+    let mut word = |name: &'static str| fields.optional(name).filter(|word| !word.is_empty());
+    let (units, positive) = (word("units"), word("positive"));
+    let mut said = Overrides::default();
+    match units.map(|word| word.parse()).transpose() {
+        Ok(units) => said.units = units,
+        Err(error) => {
+            let error: heights::UnknownWord = error;
+            fields.error("units", format!("{error}."));
+        }
+    }
+    match positive.map(|word| word.parse()).transpose() {
+        Ok(positive) => said.positive = positive,
+        Err(error) => {
+            let error: heights::UnknownWord = error;
+            fields.error("positive", format!("{error}."));
+        }
+    }
+    said
 }
 
 /// The release is written, so that it is told with the results. Where a workflow of the original goes on as it was, the body

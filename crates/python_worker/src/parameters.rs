@@ -1,6 +1,7 @@
 //! Parameters that several steps have.
 
 use boundary::Release;
+use dataset::heights::Overrides;
 use store::DataFile;
 use worker::{Fields, StepError};
 
@@ -12,6 +13,11 @@ pub(crate) fn degrees(fields: &Fields<'_>, name: &str) -> Result<f64, StepError>
 /// The generation of the numerics: the one that the step names, else that of its workflow.
 pub(crate) fn release(data_file: &DataFile, fields: &Fields<'_>) -> Result<Release, StepError> {
     fields.choice(Release::FIELD, data_file.release)
+}
+
+/// What the modeller says of the numbers of a topography.
+pub(crate) fn overrides(fields: &Fields<'_>) -> Result<Overrides, StepError> {
+    Ok(Overrides { units: fields.optional("units")?, positive: fields.optional("positive")? })
 }
 
 #[cfg(test)]
@@ -48,5 +54,19 @@ mod tests {
         }
         let error = given(json!({"release": "1999"})).unwrap_err().to_string();
         assert!(error.contains("1999") && error.contains("corrected"), "{error}");
+    }
+
+    #[test]
+    fn units_and_direction_are_optional_words() {
+        let given = |value: Value| overrides(&Fields(value.as_object().unwrap()));
+        assert_eq!(given(json!({"units": "", "positive": null})).unwrap(), Overrides::default());
+        let said = given(json!({"units": "km", "positive": "down"})).unwrap();
+        assert_eq!(said.units.unwrap().metres(1.5), 1500.0);
+        assert_eq!(said.positive, Some(dataset::heights::Positive::Down));
+        let error = given(json!({"units": "miles"})).unwrap_err().to_string();
+        assert!(
+            error.contains("'units'") && error.contains("miles") && error.contains("geopotential"),
+            "{error}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use worker::{Fields, Job, Made, Report, StepError, Steps};
 use workflow::{FileType, Step};
 
 use crate::ocean;
-use crate::parameters::{degrees, release};
+use crate::parameters::{degrees, overrides, release};
 
 /// The steps of this worker.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,11 +85,13 @@ fn run_routing(
 ) -> Result<Made, StepError> {
     let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
     let release = release(data_file, fields)?;
+    let heights = overrides(fields)?;
     let ocean = ocean::choose(job, data_file, fields)?;
     let raw = inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?;
     let parameters = routing::Parameters {
         lon: data_file.longitude.clone(),
         lat: data_file.latitude.clone(),
+        heights,
         release,
         ..routing::Parameters::new(&topo_var)
     };

@@ -49,8 +49,19 @@ impl Fields<'_> {
     where
         T: FromStr<Err: std::fmt::Display>,
     {
-        let Some(text) = self.text(name) else { return Ok(default) };
-        text.parse().map_err(|error| StepError::Failed(format!("'{name}': {error}")))
+        Ok(self.optional(name)?.unwrap_or(default))
+    }
+
+    /// One of a few words; `None` when it is absent.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn optional<T>(&self, name: &str) -> Result<Option<T>, StepError>
+    where
+        T: FromStr<Err: std::fmt::Display>,
+    {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| StepError::Failed(format!("'{name}': {error}")))
     }
 }
 

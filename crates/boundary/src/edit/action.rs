@@ -179,7 +179,9 @@ impl Filter {
                 (value > 0.0, value <= 0.0)
             }
             (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
-            (Meaning::Depth | Meaning::Basins, Rules::Current) => (value <= 0.0, value > 0.0),
+            (Meaning::Downwards, _) | (Meaning::Depth | Meaning::Basins, Rules::Current) => {
+                (value <= 0.0, value > 0.0)
+            }
         };
         (self.land || !land) && (self.ocean || !ocean)
     }
@@ -290,7 +292,7 @@ impl Action {
     pub fn check(&self, meaning: Meaning) -> Result<(), Error> {
         let no_meaning = || Error::NoMeaning { operation: self.kind(), meaning };
         let on_seas = || match meaning {
-            Meaning::Elevation | Meaning::Depth => Ok(()),
+            Meaning::Elevation | Meaning::Depth | Meaning::Downwards => Ok(()),
             Meaning::Basins | Meaning::Plain => Err(no_meaning()),
         };
         let height = |height_m: Option<f64>| match height_m {
@@ -311,7 +313,11 @@ impl Action {
                 finite("the value", *value)?;
                 if meaning == Meaning::Basins { Err(no_meaning()) } else { Ok(()) }
             }
-            Operation::FillSeas { to: Fill::Sill } if meaning != Meaning::Elevation => Err(no_meaning()),
+            Operation::FillSeas { to: Fill::Sill }
+                if !matches!(meaning, Meaning::Elevation | Meaning::Downwards) =>
+            {
+                Err(no_meaning())
+            }
             Operation::FillSeas { to: Fill::Sill } => Ok(()),
             Operation::FillSeas { to: Fill::Land { height_m } } | Operation::ClosePassages { height_m } => {
                 on_seas()?;
@@ -386,6 +392,17 @@ impl Action {
             gather(&mut mask.cells().map(|cell| (cell as u32, new(values[cell]))), mask.count())
         };
         let fixed = |cells: Vec<(u32, f64)>| gather(&mut cells.into_iter(), 0);
+        // The fixes of coasts are made on heights; what is counted downwards is turned round for them, and back.
+        let turned = meaning == Meaning::Downwards;
+        let coasts =
+            |fix: &dyn Fn(&Map, &[f64]) -> Result<Vec<(u32, f64)>, Error>| -> Result<Changes, Error> {
+                if !turned {
+                    return Ok(fixed(fix(map, values)?));
+                }
+                let heights: Vec<f64> = values.iter().map(|depth| 0.0 - depth).collect();
+                let cells = fix(&map.clone().with_meaning(Meaning::Elevation), &heights)?;
+                Ok(fixed(cells.into_iter().map(|(cell, height)| (cell, 0.0 - height)).collect()))
+            };
         let changes = match &self.operation {
             Operation::Absolute { value } => each(&|_| *value),
             Operation::Relative { value } => each(&|old| old + value),
@@ -393,17 +410,21 @@ impl Action {
                 let factor = (100.0 + value) / 100.0;
                 each(&|old| old * factor)
             }
-            Operation::FillSeas { to } => fixed(fixes::fill_seas(map, values, &mask, *to)),
+            Operation::FillSeas { to } => {
+                coasts(&|map, values| Ok(fixes::fill_seas(map, values, &mask, *to)))?
+            }
             Operation::OpenChannel { line, width, depth_m } => {
-                fixed(fixes::open_channel(map, values, &mask, line, *width, *depth_m)?)
+                coasts(&|map, values| fixes::open_channel(map, values, &mask, line, *width, *depth_m))?
             }
             Operation::ClosePassages { height_m } => {
-                fixed(fixes::close_passages(map, values, &mask, *height_m))
+                coasts(&|map, values| Ok(fixes::close_passages(map, values, &mask, *height_m)))?
             }
-            Operation::WidenPassages {} => fixed(fixes::widen_passages(map, values, &mask)),
-            Operation::PoleRules {} => fixed(fixes::pole_rules(map, values, &mask)),
+            Operation::WidenPassages {} => {
+                coasts(&|map, values| Ok(fixes::widen_passages(map, values, &mask)))?
+            }
+            Operation::PoleRules {} => coasts(&|map, values| Ok(fixes::pole_rules(map, values, &mask)))?,
             Operation::Smooth { passes, keep_coast } => {
-                fixed(fixes::smooth(map, values, &mask, *passes, *keep_coast))
+                coasts(&|map, values| Ok(fixes::smooth(map, values, &mask, *passes, *keep_coast)))?
             }
             Operation::Copy { cells, .. } => fixed(fixes::copied(map, &mask, cells)),
             Operation::MatchTwins {} => fixed(fixes::match_twins(map, values, &mask)),

@@ -47,11 +47,18 @@ pub fn of(
     ocean: Option<&Points>,
     release: Release,
 ) -> Result<Consequences, Error> {
-    let (Meaning::Elevation, Centres::Axes { lon_deg, lat_deg }) = (map.meaning(), map.centres()) else {
+    let (Meaning::Elevation | Meaning::Downwards, Centres::Axes { lon_deg, lat_deg }) =
+        (map.meaning(), map.centres())
+    else {
         return Err(Error::NoTopography);
     };
+    let heights = match map.meaning() {
+        Meaning::Downwards => values.mapv(|depth| 0.0 - depth),
+        _ => values.to_owned(),
+    };
     let mut file = Dataset::new();
-    file.add_f64(HEIGHTS, &["latitude", "longitude"], values.to_owned().into_dyn(), Attributes::new());
+    let metres = Attributes::new().with("units", "m");
+    file.add_f64(HEIGHTS, &["latitude", "longitude"], heights.into_dyn(), metres);
     for (name, degrees) in [("latitude", lat_deg), ("longitude", lon_deg)] {
         file.add_f64(name, &[name], ndarray::aview1(degrees).to_owned().into_dyn(), Attributes::new());
     }

@@ -278,15 +278,17 @@ impl Document {
     /// The routing then keeps the bathymetry (`next_step_only`). False without any change, and on anything but a
     /// topography.
     pub fn land_only(&self) -> bool {
-        if self.map.meaning() != Meaning::Elevation {
-            return false;
-        }
+        let up = match self.map.meaning() {
+            Meaning::Elevation => 1.0,
+            Meaning::Downwards => -1.0,
+            Meaning::Depth | Meaning::Basins | Meaning::Plain => return false,
+        };
         let (mut lowest_before, mut lowest_after) = (f64::NAN, f64::NAN);
         for (&before, &after) in self.original().iter().zip(&self.values) {
             // Cells that are missing before or after count as changed and have no height: `min` passes over them.
             if before != after {
-                lowest_before = lowest_before.min(before);
-                lowest_after = lowest_after.min(after);
+                lowest_before = lowest_before.min(up * before);
+                lowest_after = lowest_after.min(up * after);
             }
         }
         lowest_before > 0.0 && lowest_after > 0.0

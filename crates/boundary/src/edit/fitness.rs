@@ -58,6 +58,10 @@ pub fn check(
     let flat = values.as_slice().unwrap_or_default();
     let mut problems = match map.meaning() {
         Meaning::Elevation | Meaning::Depth => of_seas(map, flat, maps),
+        Meaning::Downwards => {
+            let heights: Vec<f64> = flat.iter().map(|depth| 0.0 - depth).collect();
+            of_seas(&map.clone().with_meaning(Meaning::Elevation), &heights, maps)
+        }
         Meaning::Basins => of_basins(map, flat),
         Meaning::Plain => Vec::new(),
     };

@@ -18,6 +18,8 @@ pub enum Meaning {
     Elevation,
     /// Depth, m: sea is above 0, land is 0. Edits never leave values below 0.
     Depth,
+    /// A topography counted downwards, m: sea is above 0, land at or below 0, its heights negative.
+    Downwards,
     /// Numbers of sub-basins: 0 land, which edits never touch, 1 Atlantic, 2 Pacific, 3 Indian ocean.
     Basins,
     /// Anything else.
@@ -29,7 +31,7 @@ impl Meaning {
     pub fn elevation(self) -> Option<Elevation> {
         match self {
             Self::Elevation => Some(Elevation::PositiveUp),
-            Self::Depth | Self::Basins => Some(Elevation::PositiveDown),
+            Self::Depth | Self::Downwards | Self::Basins => Some(Elevation::PositiveDown),
             Self::Plain => None,
         }
     }
@@ -43,6 +45,7 @@ impl Meaning {
         match self {
             Self::Elevation => "a topography",
             Self::Depth => "a bathymetry",
+            Self::Downwards => "a topography that is counted downwards",
             Self::Basins => "sub-basins",
             Self::Plain => "a map without land and sea",
         }

@@ -127,7 +127,7 @@ impl Maps {
     }
 
     fn has_any(&self) -> bool {
-        matches!(self.meaning, Meaning::Elevation | Meaning::Depth)
+        matches!(self.meaning, Meaning::Elevation | Meaning::Depth | Meaning::Downwards)
     }
 
     /// Follows an edit: `values` are those after it and `changed` the cells that it changed (in any order). Returns

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use dataset::{
-    AttributeValue, Attributes, DataType, Dataset, File, Header, Values, Variable, VariableHeader, cf,
-    topography,
+    Attributes, DataType, Dataset, File, Header, Values, Variable, VariableHeader, cf, topography,
 };
 use ndarray::{Array1, Array2, ArrayD};
 use remap::Mesh;
@@ -16,7 +15,7 @@ use super::source::{Cells, Grid, Regular};
 use super::target::TargetAxis;
 use super::{
     Coast, Error, Limits, Method, Parameters, checked_steps, copied, is_boolean, is_date, names, push,
-    refuse_large, stream, unpacked, with_fill_value,
+    refuse_large, stream, with_fill_value,
 };
 use crate::history::note_corrections;
 use crate::{Finding, Output, Progress};
@@ -364,7 +363,9 @@ impl Regridder<'_> {
         if variable.is_empty() {
             return left_out("regrid-empty-dropped", "has no values");
         }
-        let found = self.axes_of(variable)?;
+        let Some(found) = self.axes_of(variable) else {
+            return left_out("regrid-repeated-dropped", "has a dimension of the grid twice");
+        };
         if found == (None, None) {
             return Ok(Some(copied(&*self.source.read(name)?)));
         }
@@ -390,14 +391,16 @@ impl Regridder<'_> {
         {
             return left_out("regrid-not-on-cells", "is not on the cells of the grid");
         }
+        let mut noticed = Vec::new();
         let made = match kind {
             Kind::Text => self.text(variable, found)?,
             Kind::Classes => self.classes(variable, found)?,
-            Kind::Numbers => self.numbers(variable, found)?,
+            Kind::Numbers => self.numbers(variable, found, &mut noticed)?,
         };
         let Some((values, attributes)) = made else {
             return left_out("regrid-not-on-cells", "is not on the cells of the grid");
         };
+        findings.extend(noticed);
         if found.0.is_some() && found.1.is_some() {
             findings.extend(self.emptiness(variable, &values));
         }
@@ -407,24 +410,19 @@ impl Regridder<'_> {
     }
 
     /// The axes of a variable along the dimension of longitude (or of the columns) and along that of latitude.
-    fn axes_of(&self, variable: &VariableHeader) -> Result<(Option<usize>, Option<usize>), Error> {
+    /// `None` for one that has one of these dimensions twice.
+    fn axes_of(&self, variable: &VariableHeader) -> Option<(Option<usize>, Option<usize>)> {
         let along = |dimension: &str| {
             let mut axes = variable.dimensions.iter().enumerate().filter(|(_, own)| *own == dimension);
             let first = axes.next().map(|(axis, _)| axis);
-            match axes.next() {
-                Some(_) => Err(Error::RepeatedDimension {
-                    variable: variable.name.clone(),
-                    dimension: dimension.to_owned(),
-                }),
-                None => Ok(first),
-            }
+            axes.next().is_none().then_some(first)
         };
         match self.grid {
-            Grid::Regular(regular) => Ok((along(&regular.lon_dimension)?, along(&regular.lat_dimension)?)),
+            Grid::Regular(regular) => Some((along(&regular.lon_dimension)?, along(&regular.lat_dimension)?)),
             Grid::Cells(cells) => match cells.dimensions.as_slice() {
-                [rows, columns] => Ok((along(columns)?, along(rows)?)),
-                [list] => Ok((along(list)?, along(list)?)),
-                _ => Ok((None, None)),
+                [rows, columns] => Some((along(columns)?, along(rows)?)),
+                [list] => Some((along(list)?, along(list)?)),
+                _ => Some((None, None)),
             },
         }
     }
@@ -453,21 +451,26 @@ impl Regridder<'_> {
         &mut self,
         variable: &VariableHeader,
         found: (Option<usize>, Option<usize>),
+        findings: &mut Vec<Finding>,
     ) -> Result<Option<(Values, Attributes)>, Error> {
         let rule = self.rule(variable);
         let source = self.source;
+        let packing = variable.packing();
         let values = match self.grid {
             Grid::Regular(regular) => {
                 let operators = self.operators.axes(regular, &self.targets, self.method);
                 let (lon, lat) = resampled(operators, found);
                 match (source, found) {
                     (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
-                        let packing = variable.packing();
+                        // The values are not looked at as a whole.
+                        let none = Values::F64(ndarray::ArrayD::zeros(vec![0]));
+                        findings.extend(packing.findings(&variable.name, &none));
                         Some(stream::resample(file, variable, &packing, (y, lat.1), (x, lon.1), &rule)?)
                     }
                     _ => {
                         let read = source.read(&variable.name)?;
-                        kernel::resample(&read.values, &read.packing(), lat, lon, &rule)
+                        findings.extend(packing.findings(&variable.name, &read.values));
+                        kernel::resample(&read.values, &packing, lat, lon, &rule)
                     }
                 }
             }
@@ -475,13 +478,14 @@ impl Regridder<'_> {
                 let Some(target) = target_mesh(&self.targets) else { return Ok(None) };
                 let weights = self.operators.cells(cells, &target, self.method);
                 let shape = (self.targets.1.centres.len(), self.targets.0.centres.len());
-                let decoded = source.read(&variable.name)?.decode();
-                decoded.map(|values| weights.resample(cells, &target, &values, found, shape, &rule))
+                let read = source.read(&variable.name)?;
+                findings.extend(packing.findings(&variable.name, &read.values));
+                read.decode().map(|values| weights.resample(cells, &target, &values, found, shape, &rule))
             }
         };
         Ok(values.map(|values| {
             let values = Values::F64(values);
-            let attributes = with_fill_value(unpacked(&variable.attributes), &values);
+            let attributes = with_fill_value(packing.unpacked(&variable.attributes), &values);
             (values, attributes)
         }))
     }
@@ -529,9 +533,7 @@ impl Regridder<'_> {
                 weights.largest_share(&numbers, found, shape)
             }
         };
-        let marker = ["_FillValue", "missing_value"]
-            .into_iter()
-            .find_map(|name| variable.attributes.get(name).and_then(AttributeValue::as_f64));
+        let marker = packing.marker();
         let holes = made.iter().any(|number| number.is_nan());
         if !holes || marker.is_some() {
             let marker = marker.unwrap_or_default();
@@ -540,7 +542,7 @@ impl Regridder<'_> {
         }
         // Nothing marks a hole: numbers in double do.
         let values = Values::F64(made.mapv(|number| packing.value(number)));
-        let attributes = with_fill_value(unpacked(&variable.attributes), &values);
+        let attributes = with_fill_value(packing.unpacked(&variable.attributes), &values);
         Ok(Some((values, attributes)))
     }
 
@@ -789,8 +791,7 @@ impl Auxiliary {
             _ => name.clone(),
         };
         let values = Values::F64(Array1::from(targets.centres.clone()).into_dyn());
-        let own = source.variable(name).map(|v| v.attributes.clone()).unwrap_or_default();
-        let mut attributes = with_fill_value(unpacked(&own), &values);
+        let mut attributes = with_fill_value(unpacked(source.variable(name)), &values);
         // The values are degrees east and north now, whatever they were.
         let kept = attributes.text("units").is_some_and(|units| {
             let units = units.to_lowercase();
@@ -810,8 +811,7 @@ impl Auxiliary {
         if let Some(bounds) = bounds {
             let edges = Array2::from_shape_fn((targets.edges.len(), 2), |(k, side)| targets.edges[k][side]);
             let values = Values::F64(edges.into_dyn());
-            let own = source.variable(bounds).map(|v| v.attributes.clone()).unwrap_or_default();
-            let mut attributes = with_fill_value(unpacked(&own), &values);
+            let mut attributes = with_fill_value(unpacked(source.variable(bounds)), &values);
             if !kept {
                 attributes.remove("units");
             }
@@ -828,6 +828,11 @@ fn is_nemo_metric(name: &str) -> bool {
         name.strip_prefix(prefix).is_some_and(|point| matches!(point, "t" | "u" | "v" | "f" | "w"))
     };
     ["glam", "gphi", "e1", "e2"].into_iter().any(of_points)
+}
+
+/// The attributes of a variable whose values become other ones; none of a variable that is not there.
+fn unpacked(variable: Option<&VariableHeader>) -> Attributes {
+    variable.map(|variable| variable.packing().unpacked(&variable.attributes)).unwrap_or_default()
 }
 
 /// A dimension of two for bounds: that of the source, or one that is free.

@@ -37,8 +37,6 @@ pub enum Error {
         "'{longitude}' and '{latitude}' share the dimension '{dimension}': the points form a list, not a grid"
     )]
     NotAGrid { longitude: String, latitude: String, dimension: String },
-    #[error("'{variable}' has the dimension '{dimension}' more than once")]
-    RepeatedDimension { variable: String, dimension: String },
     #[error(
         "the result would be a grid of {columns} x {rows} cells, {values} values in all, and at most {largest} are allowed: use larger steps"
     )]

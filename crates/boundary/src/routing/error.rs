@@ -16,12 +16,9 @@ pub enum Error {
         /// The names that exist.
         available: Vec<String>,
     },
-    /// The variable holds text.
-    #[error("variable '{name}' holds text, not heights")]
-    NotNumeric {
-        /// The variable.
-        name: String,
-    },
+    /// The variable cannot be read as heights.
+    #[error(transparent)]
+    Heights(#[from] dataset::heights::Error),
     /// The variable has not two dimensions of more than one value.
     #[error(
         "variable '{name}' has the dimensions ({}): routing needs one map, with a latitude and a longitude",
@@ -103,7 +100,7 @@ pub enum Error {
     #[error(
         "{count} of {cells} cells of variable '{name}' have no value, the first at latitude {lat}, longitude {lon}: \
          fill them (a refined grid has none along its edges: regrid with a periodic longitude and nearest values at the \
-         poles, or with the source's own resolution) and run routing again"
+         poles, or with the source's own resolution) and run routing again{causes}"
     )]
     Missing {
         /// The variable.
@@ -116,11 +113,13 @@ pub enum Error {
         lat: f64,
         /// Longitude of the first, degrees.
         lon: f64,
+        /// Why cells that no marker marks are missing, to follow the sentence; empty without any.
+        causes: String,
     },
     /// The values are no heights of a planet in metres.
     #[error(
-        "variable '{name}' reaches {height} at latitude {lat}, longitude {lon}: that is no height in metres \
-         (a fill value that the file does not declare?)"
+        "variable '{name}' reaches {height} m at latitude {lat}, longitude {lon}: that is no height \
+         (a fill value that the file does not declare, or other units? Declare the fill value in the file, or set 'units')"
     )]
     Implausible {
         /// The variable.

@@ -2,14 +2,13 @@
 
 use dataset::axes::{self, Axes, Axis};
 use dataset::cf::{self, CoordinatesError, GridKind, Role, Wanted};
+use dataset::heights::{Heights, IMPLAUSIBLE_M};
 use dataset::{Dataset, Variable};
 use ndarray::{Array2, ArrayD};
 
 use super::{Error, Parameters};
 use crate::Finding;
 
-/// Heights beyond this are none, m.
-const IMPLAUSIBLE_M: f64 = 100_000.0;
 /// Centres this far from where they belong, in cells, are where they belong: coordinates in single precision.
 const EXACT_CELLS: f64 = 0.01;
 
@@ -26,17 +25,17 @@ pub(crate) struct Topography {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Reads the topography of a file: transposed, flipped and rolled maps are turned, and said to be.
+/// Reads the topography of a file as heights in metres: depths are turned round, and transposed, flipped and rolled maps turned,
+/// and said to be.
 pub(crate) fn read(raw: &Dataset, parameters: &Parameters) -> Result<Topography, Error> {
     let name = &parameters.topo_var;
     let variable = raw.variable(name).ok_or_else(|| Error::NoVariable {
         name: name.clone(),
         available: raw.variables.iter().map(|v| v.name.clone()).collect(),
     })?;
-    let decoded = variable.decode().ok_or_else(|| Error::NotNumeric { name: name.clone() })?;
-    let (map, dimensions) = one_map(variable, decoded)?;
+    let (heights, mut findings) = Heights::read(variable, &parameters.heights)?.into_up();
+    let (map, dimensions) = one_map(variable, heights)?;
     let coordinates = Coordinates::of(raw, parameters, &dimensions)?;
-    let mut findings = Vec::new();
     let map = if coordinates.transposed {
         let text =
             format!("'{name}' is stored with longitude first; it was turned by the names of its dimensions");
@@ -49,7 +48,7 @@ pub(crate) fn read(raw: &Dataset, parameters: &Parameters) -> Result<Topography,
     let columns = coordinates.longitude.places(&mut findings)?;
     let repeated = coordinates.longitude.repeated;
     findings.extend(repeated_finding(&coordinates.longitude, &map));
-    check_values(name, &map, &coordinates)?;
+    check_values(name, &map, &coordinates, &findings)?;
 
     let (ny, nx) = (map.nrows(), map.ncols() - repeated);
     let mut heights_m = Array2::zeros((ny, nx));
@@ -90,13 +89,22 @@ fn one_map(variable: &Variable, values: ArrayD<f64>) -> Result<(Array2<f64>, [St
     })
 }
 
-fn check_values(name: &str, map: &Array2<f64>, coordinates: &Coordinates) -> Result<(), Error> {
+fn check_values(
+    name: &str,
+    map: &Array2<f64>,
+    coordinates: &Coordinates,
+    findings: &[Finding],
+) -> Result<(), Error> {
     let position = |(i, j): (usize, usize)| (coordinates.latitude.values[i], coordinates.longitude.values[j]);
     let mut missing = map.indexed_iter().filter(|(_, h)| h.is_nan());
     if let Some((first, _)) = missing.next() {
         let (lat, lon) = position(first);
         let count = 1 + missing.count();
-        return Err(Error::Missing { name: name.to_owned(), count, cells: map.len(), lat, lon });
+        // Why cells without a marker are missing.
+        let noticed = ["default-fill-values", "outside-valid-range"];
+        let causes = findings.iter().filter(|finding| noticed.contains(&finding.code));
+        let causes = causes.map(|finding| format!("; {}", finding.message)).collect();
+        return Err(Error::Missing { name: name.to_owned(), count, cells: map.len(), lat, lon, causes });
     }
     if let Some((first, &height)) = map.indexed_iter().find(|(_, h)| h.abs() > IMPLAUSIBLE_M) {
         let (lat, lon) = position(first);

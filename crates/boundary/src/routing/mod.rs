@@ -28,6 +28,7 @@ pub mod sort;
 pub mod topography;
 
 use dataset::Dataset;
+use dataset::heights::Overrides;
 use grid::Points;
 use ndarray::Array2;
 
@@ -53,8 +54,10 @@ const RELIEF_EDGES: &str = "the relief is continued across the date line and to 
 /// What to route, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
-    /// Name of the variable that holds the heights, m above sea level.
+    /// Name of the variable that holds the heights, or the depths.
     pub topo_var: String,
+    /// Units and direction of that variable, where the file does not say them or says them wrongly.
+    pub heights: Overrides,
     /// Name of the longitude; guessed from attributes and names when absent.
     pub lon: Option<String>,
     /// Name of the latitude; guessed when absent.
@@ -70,6 +73,7 @@ impl Parameters {
     pub fn new(topo_var: &str) -> Self {
         Self {
             topo_var: topo_var.to_owned(),
+            heights: Overrides::default(),
             lon: None,
             lat: None,
             release: Release::default(),

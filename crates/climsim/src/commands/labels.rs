@@ -9,16 +9,17 @@ use boundary::edit::{Map, Meaning};
 use boundary::{Elevation, internal_oceans, passages};
 use dataset::axes::{self, Axes};
 use dataset::cf::{self, Coordinates, Role, Wanted};
+use dataset::heights::Heights;
 use dataset::{Attributes, Dataset, Variable};
 use grid::Points;
 use ndarray::{Array2, s};
 use serde_json::{Value, json};
 
 use crate::arguments::Labels;
-use crate::files;
+use crate::{files, terminal};
 
 pub(crate) fn internal_oceans(arguments: &Labels) -> Result<()> {
-    let source = Source::read(arguments)?;
+    let source = Source::read(arguments, "internal-oceans")?;
     let found = internal_oceans::find(source.field.view(), source.elevation, source.date_line);
     let mut seas: BTreeMap<u32, (usize, (usize, usize))> = BTreeMap::new();
     for (at, &label) in found.labels.indexed_iter() {
@@ -41,7 +42,7 @@ pub(crate) fn internal_oceans(arguments: &Labels) -> Result<()> {
 }
 
 pub(crate) fn passages(arguments: &Labels) -> Result<()> {
-    let source = Source::read(arguments)?;
+    let source = Source::read(arguments, "passages")?;
     let found = passages::find(source.field.view(), source.elevation);
     let cells: Vec<Value> = found
         .layer
@@ -74,25 +75,30 @@ enum Places {
 }
 
 impl Source {
-    fn read(arguments: &Labels) -> Result<Self> {
+    fn read(arguments: &Labels, command: &str) -> Result<Self> {
         let file = arguments.input.display();
         let dataset = files::read(&arguments.input)?;
         let Some(variable) = dataset.variable(&arguments.var).cloned() else {
             let known: Vec<&str> = dataset.variables.iter().map(|v| v.name.as_str()).collect();
             bail!("{file} has no variable '{}'; it has {}", arguments.var, dataset::listed(&known));
         };
-        let values = variable
-            .decode()
-            .with_context(|| format!("{file}: '{}' holds text, not heights", variable.name))?;
-        let (field, dimensions) = axes::one_map(&variable, values)
+        let heights =
+            Heights::read(&variable, &arguments.heights.overrides()).with_context(|| file.to_string())?;
+        if let Some((index, height)) = heights.implausible() {
+            bail!(
+                "{file}: '{}' reaches {height} m at index {index:?}: that is no height (a fill value that the file does not \
+                 declare, or other units? Declare the fill value in the file, or set --units)",
+                variable.name
+            );
+        }
+        let (values_m, positive, findings) = heights.into_counted();
+        terminal::findings(command, &findings);
+        let (field, dimensions) = axes::one_map(&variable, values_m)
             .with_context(|| format!("{file}: '{}' is not a map (rows and columns)", variable.name))?;
-        let is_depth = variable.name.to_lowercase().starts_with("bathy")
-            || variable.attributes.text("positive").is_some_and(|way| way.eq_ignore_ascii_case("down"));
-        let elevation = if is_depth { Elevation::PositiveDown } else { Elevation::PositiveUp };
         let source = Self {
             field,
             dimensions,
-            elevation,
+            elevation: Elevation::from(positive),
             places: Places::Unknown,
             date_line: DateLine::Open,
             coordinates: Vec::new(),

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use boundary::Release;
 use boundary::regrid::{self, Parameters, Proposal};
 use coupling::{Options, Sources};
-use dataset::{Attributes, Dataset, Values};
+use dataset::heights::{self, Direction, Overrides, Positive};
+use dataset::{Dataset, Values};
 use grid::OceanGrid;
 
 use super::regrid::with_values;
@@ -59,7 +60,7 @@ fn topography(arguments: &arguments::Pipeline) -> Result<(Dataset, String)> {
     let mut source = files::read(&arguments.routing.input)?;
     let topo_var = files::topography(&source.header(), arguments.routing.topo_var.as_deref(), "pipeline")?;
     if let Some(height) = arguments.fill_missing {
-        fill_missing(&mut source, &topo_var, height);
+        fill_missing(&mut source, &topo_var, height, &arguments.routing.heights.overrides())?;
     }
     let Some(step) = target(arguments, &source, &topo_var)? else {
         ask_for_holes(&source, &topo_var)?;
@@ -128,25 +129,22 @@ fn keep_map(source: &mut Dataset, names: [&String; 3]) {
     source.variables.retain(|v| names.contains(&&v.name) || bounds.contains(&v.name));
 }
 
-/// Gives the cells of a map that have no value a height.
-fn fill_missing(source: &mut Dataset, name: &str, height: f64) {
-    let Some(variable) = source.variables.iter_mut().find(|v| v.name == name) else { return };
-    let Some(mut values) = variable.decode() else { return };
+/// Gives the cells of a map that have no value a height, in the units and the direction of the file.
+fn fill_missing(source: &mut Dataset, name: &str, height: f64, said: &Overrides) -> Result<()> {
+    let Some(variable) = source.variables.iter_mut().find(|v| v.name == name) else { return Ok(()) };
+    let Some(values) = variable.decode() else { return Ok(()) };
     let empty = values.iter().filter(|value| value.is_nan()).count();
     if empty == 0 {
-        return;
+        return Ok(());
     }
-    values.mapv_inplace(|value| if value.is_nan() { height } else { value });
-    variable.values = Values::F64(values);
-    // The values are not packed any more.
-    let unpacked: Attributes = variable
-        .attributes
-        .iter()
-        .filter(|(name, _)| !dataset::Packing::ATTRIBUTES.contains(name))
-        .map(|(name, value)| (name.to_owned(), value.clone()))
-        .collect();
-    variable.attributes = unpacked;
+    let (units, _) = heights::units(name, &variable.attributes, said)?;
+    let direction = Direction::of(name, &variable.attributes, said, || values.iter().copied());
+    let up = if direction.positive == Positive::Up { height } else { -height };
+    let stored = up / units.metres(1.0);
+    variable.unpack();
+    variable.values = Values::F64(values.mapv_into(|value| if value.is_nan() { stored } else { value }));
     eprintln!("pipeline: note: {empty} cells of '{name}' without a value are taken to be at {height} m");
+    Ok(())
 }
 
 /// Asks what to do about cells without a value.

@@ -28,6 +28,7 @@ pub(super) fn of_topography(
     let parameters = Parameters {
         lon: arguments.coordinates.lon.clone(),
         lat: arguments.coordinates.lat.clone(),
+        heights: arguments.heights.overrides(),
         release: arguments.release.release,
         relief_latitudes: arguments.relief_latitudes.as_deref().map(latitudes).transpose()?,
         ..Parameters::new(topo_var)

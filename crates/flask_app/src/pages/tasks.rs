@@ -169,8 +169,28 @@ async fn form_page(
             "variables",
             &situation.raw.as_ref().map(|raw| map_variables(raw, &owned.file)).unwrap_or_default(),
         )
-        .with("releases", &forms::releases_of_a_step(owned.file.release)))
+        .with("releases", &forms::releases_of_a_step(owned.file.release))
+        .with("height_units", &choices(&HEIGHT_UNITS))
+        .with("directions", &choices(&DIRECTIONS)))
 }
+
+fn choices(list: &[(&str, &str)]) -> Vec<Choice> {
+    list.iter().map(|&(value, label)| Choice { value: value.to_owned(), label: label.to_owned() }).collect()
+}
+
+/// What the numbers of a topography may be.
+const HEIGHT_UNITS: [(&str, &str); 6] = [
+    ("", "As the file says"),
+    ("m", "Metres"),
+    ("km", "Kilometres"),
+    ("cm", "Centimetres"),
+    ("ft", "Feet"),
+    ("geopotential", "Geopotential, m2/s2"),
+];
+
+/// Which way they grow.
+const DIRECTIONS: [(&str, &str); 3] =
+    [("", "As the file says"), ("up", "Upwards: heights above sea level"), ("down", "Downwards: depths")];
 
 /// `360 x 180` for the user, or nothing when the coordinates are not known.
 fn grid_text(header: &Header, file: &DataFile) -> Option<String> {
@@ -238,7 +258,9 @@ fn form_values(step: Step, release: Release, given: &Map<String, Value>) -> Map<
             "limits": "default", "Longitude Step": "1", "Latitude Step": "1", "interpolator": "auto",
             "base": "latest", "release": release.as_str(),
         }),
-        Step::Routing => json!({ "topo_var": "", "orcafile": "default", "release": release.as_str() }),
+        Step::Routing => json!({
+            "topo_var": "", "units": "", "positive": "", "orcafile": "default", "release": release.as_str(),
+        }),
         Step::Pft | Step::Subbasins => json!({ "release": release.as_str() }),
         Step::CalculateWeights => {
             let default = Options::default();
