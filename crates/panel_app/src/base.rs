@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use boundary::edit::{self, Document, Map, Meaning};
 use boundary::subbasins::{self, Basin};
 use boundary::{Release, Silent};
+use dataset::heights::{self, Direction, Overrides, Positive, Units};
 use dataset::{AttributeValue, Attributes, DataType, File, Header, VariableHeader};
 use field::MapError;
 use field::descriptor::{self, Choice, Style};
@@ -35,6 +36,8 @@ pub(crate) struct Base {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) variable: String,
     pub(crate) meaning: Meaning,
+    /// Of heights and depths: what the numbers are in metres, or why that is not known.
+    pub(crate) units: Result<Units, String>,
     pub(crate) placed: Placed,
     pub(crate) hints: Hints,
     /// Geometry and meaning of every plane.
@@ -105,6 +108,31 @@ pub(crate) fn variable(
     Ok(chosen.plane.variable.name.clone())
 }
 
+/// What was said of the numbers of this variable when it was routed.
+fn said_of_heights(store: &Store, data_file: &DataFile, variable: &str) -> Result<Overrides, Error> {
+    let parameters = store.step(data_file.id, Step::Routing)?.parameters.unwrap_or_default();
+    let text = |name: &str| parameters.get(name).and_then(|value| value.as_str());
+    if text("topo_var") != Some(variable) {
+        return Ok(Overrides::default());
+    }
+    Ok(Overrides {
+        units: text("units").and_then(|word| word.parse().ok()),
+        positive: text("positive").and_then(|word| word.parse().ok()),
+    })
+}
+
+/// The editor shows and changes the numbers as the file has them.
+fn units_finding(name: &str, units: &Result<Units, heights::Error>) -> Option<boundary::Finding> {
+    match units {
+        Ok(units) if *units == Units::METRES => None,
+        Ok(_) => Some(boundary::Finding::note(
+            "units-of-the-file",
+            format!("'{name}' is not in metres: values are shown and edited in the units of the file"),
+        )),
+        Err(error) => Some(boundary::Finding::warning("units-unknown", error.to_string())),
+    }
+}
+
 fn hints(data_file: &DataFile) -> Hints {
     Hints { longitude: data_file.longitude.clone(), latitude: data_file.latitude.clone() }
 }
@@ -151,20 +179,35 @@ impl Base {
         }
         let hints = hints(data_file);
         let choice = Choice { variable: Some(variable), at: None };
-        let (placed, shape, style, dimensions) = {
+        let mut units = Ok(Units::METRES);
+        let (placed, shape, meaning, dimensions) = {
             let chosen = descriptor::choose(&file, &header, None, &hints, &choice)?;
             let plane = &chosen.plane;
+            let (rows, columns) = (plane.rows(), plane.columns());
             let style = descriptor::style(plane.variable, false);
-            (chosen.placed, (plane.rows(), plane.columns()), style, plane.variable.clone())
+            let meaning = match (editor, file_type, style) {
+                (Editor::SubBasins, ..) => Meaning::Basins,
+                (Editor::PassageProblems, ..) => Meaning::Depth,
+                (Editor::InternalOceans, ..)
+                | (Editor::ValueChanger, FileType::Raw, Style::Relief | Style::Depth) => {
+                    let said = said_of_heights(store, data_file, variable)?;
+                    let values = || plane.read(&file, 0..rows, 0..columns).unwrap_or_default().into_iter();
+                    let attributes = &plane.variable.attributes;
+                    let direction = Direction::of(variable, attributes, &said, values);
+                    findings.extend(direction.finding(variable).map(stored_finding));
+                    units = heights::units(variable, attributes, &said).map(|(units, _)| units);
+                    findings.extend(units_finding(variable, &units).map(stored_finding));
+                    match direction.positive {
+                        Positive::Up => Meaning::Elevation,
+                        Positive::Down => Meaning::Downwards,
+                    }
+                }
+                (Editor::ValueChanger, FileType::Bathy, Style::Depth) => Meaning::Depth,
+                (Editor::ValueChanger, ..) => Meaning::Plain,
+            };
+            (chosen.placed, (rows, columns), meaning, plane.variable.clone())
         };
-        let meaning = match (editor, file_type, style) {
-            (Editor::SubBasins, ..) => Meaning::Basins,
-            (Editor::InternalOceans, ..) => Meaning::Elevation,
-            (Editor::PassageProblems, ..) => Meaning::Depth,
-            (Editor::ValueChanger, FileType::Raw, Style::Relief) => Meaning::Elevation,
-            (Editor::ValueChanger, FileType::Bathy, Style::Depth) => Meaning::Depth,
-            (Editor::ValueChanger, ..) => Meaning::Plain,
-        };
+        let units = units.map_err(|error| error.to_string());
         let map = map(&file, &header, &placed, shape, meaning)?;
         let mut with_layers = header.clone();
         for &layer in editor.layers(meaning) {
@@ -186,6 +229,7 @@ impl Base {
             revisions,
             variable: variable.to_owned(),
             meaning,
+            units,
             placed,
             hints,
             map,

@@ -107,6 +107,7 @@ impl Consequences {
         let Some(plane) = work.planes.values().next() else { return };
         let (map, values) = (plane.document.map().clone(), plane.document.values().to_owned());
         let (store, data_file) = (work.store.clone(), work.base.data_file.clone());
+        let units = work.base.units.clone();
         let (kinds, jobs, computing) = (wanted.clone(), jobs.downgrade(), Arc::clone(computing));
         // What there was is of another state, or will be there again with the rest.
         self.shown.clear();
@@ -115,7 +116,12 @@ impl Consequences {
         tokio::spawn(async move {
             let Ok(_permit) = computing.acquire_owned().await else { return };
             let asked = kinds.clone();
-            let made = blocking(move || computed(&store, &data_file, &map, values, &asked, sequence)).await;
+            let made = blocking(move || {
+                let units = units?;
+                let values_m = values.mapv_into(|number| units.metres(number));
+                computed(&store, &data_file, &map, values_m, &asked, sequence)
+            })
+            .await;
             let made = made.unwrap_or_else(|error| {
                 tracing::error!(cause = ?error, "the consequences of an edit ended unexpectedly");
                 Err("It ended unexpectedly; the error has been written to the log.".to_owned())
@@ -160,7 +166,7 @@ fn computed(
     store: &Store,
     data_file: &DataFile,
     map: &boundary::edit::Map,
-    values: Array2<f64>,
+    values_m: Array2<f64>,
     kinds: &BTreeSet<Kind>,
     sequence: i64,
 ) -> Result<Made, String> {
@@ -175,7 +181,7 @@ fn computed(
     let wanted = kinds.contains(&Kind::Bathymetry);
     let ocean = wanted.then(|| ocean(store, data_file, text("orcafile") == "custom")).transpose();
     let points = ocean.as_ref().ok().and_then(Option::as_ref);
-    let made = consequences::of(map, values.view(), points, release).map_err(|error| error.to_string())?;
+    let made = consequences::of(map, values_m.view(), points, release).map_err(|error| error.to_string())?;
     let findings: Vec<store::Finding> = made.findings.into_iter().map(stored_finding).collect();
     let seconds = began.elapsed().as_secs_f64();
     let header = |kind: Kind, map: &str, title: &str, style: &str, (rows, columns): (usize, usize)| {

@@ -9,45 +9,46 @@ const number = (name, value, more = {}) => make('input', { type: 'number', name,
 /** The fixes. `on` are the meanings of maps that they make sense on; `build` makes the operation from the form. */
 const FIXES = {
   fill: {
-    title: 'Fill closed seas', on: ['elevation', 'depth'], hint: 'Fills every internal sea that the selection touches; with nothing selected, all of them.',
-    fields: (panel) => [panel.choice('to', [['land', 'To land'], ...(panel.editor.about.meaning === 'elevation' ? [['sill', 'To its sill']] : [])]),
-      ...(panel.editor.about.meaning === 'elevation' ? [labelled('Height of the land, m', number('height', '', { min: 0, placeholder: 'of the lowest shore' }))] : [])],
+    title: 'Fill closed seas', on: ['elevation', 'downwards', 'depth'], hint: 'Fills every internal sea that the selection touches; with nothing selected, all of them.',
+    fields: (panel) => [panel.choice('to', [['land', 'To land'], ...(hasHeights(panel) ? [['sill', 'To its sill']] : [])]),
+      ...(hasHeights(panel) ? [labelled('Height of the land, m', number('height', '', { min: 0, placeholder: 'of the lowest shore' }))] : [])],
     build: (form) => ({ fill_seas: { to: form.to === 'sill' ? 'sill' : { land: height(form.height) } } }),
   },
   channel: {
-    title: 'Open a channel', on: ['elevation', 'depth'], line: true, hint: 'Click points along the way on a map (or drag). Esc begins anew.',
+    title: 'Open a channel', on: ['elevation', 'downwards', 'depth'], line: true, hint: 'Click points along the way on a map (or drag). Esc begins anew.',
     fields: () => [make('div', { class: 'pair' }, labelled('Width, cells', number('width', 1, { min: 1, max: 100, step: 1 })), labelled('Depth, m', number('depth', 50, { min: 0 })))],
     build: (form, panel) => ({ open_channel: { line: panel.editor.shapes.line(panel.line.points), width: Number(form.width), depth_m: Number(form.depth) } }),
   },
   widen: {
-    title: 'Widen narrow passages', on: ['elevation', 'depth'], hint: 'Makes passages of one cell two cells wide: the selected ones, or all of them.',
+    title: 'Widen narrow passages', on: ['elevation', 'downwards', 'depth'], hint: 'Makes passages of one cell two cells wide: the selected ones, or all of them.',
     fields: () => [], build: () => ({ widen_passages: {} }),
   },
   close: {
-    title: 'Close narrow passages', on: ['elevation', 'depth'], hint: 'Makes land of passages of one cell: the selected ones, or all of them.',
-    fields: (panel) => panel.editor.about.meaning === 'elevation' ? [labelled('Height of the land, m', number('height', '', { min: 0, placeholder: 'of the lower bank' }))] : [],
+    title: 'Close narrow passages', on: ['elevation', 'downwards', 'depth'], hint: 'Makes land of passages of one cell: the selected ones, or all of them.',
+    fields: (panel) => hasHeights(panel) ? [labelled('Height of the land, m', number('height', '', { min: 0, placeholder: 'of the lower bank' }))] : [],
     build: (form) => ({ close_passages: height(form.height) }),
   },
   poles: {
-    title: 'Apply the pole rules', on: ['elevation', 'depth'], hint: 'South of 78° S all is land; north of 86° N all is what most of it is.',
+    title: 'Apply the pole rules', on: ['elevation', 'downwards', 'depth'], hint: 'South of 78° S all is land; north of 86° N all is what most of it is.',
     fields: () => [], build: () => ({ pole_rules: {} }),
   },
   smooth: {
-    title: 'Smooth', on: ['elevation', 'depth', 'plain'], needs: true, hint: 'Each selected cell becomes the mean over it and its eight neighbours.',
+    title: 'Smooth', on: ['elevation', 'downwards', 'depth', 'plain'], needs: true, hint: 'Each selected cell becomes the mean over it and its eight neighbours.',
     fields: (panel) => [labelled('How many times', number('passes', 1, { min: 1, max: 100, step: 1 })), ...(panel.editor.hasSea ? [check('Keep the coast where it is', true, () => panel.changedForm())] : [])],
     build: (form, panel) => ({ smooth: { passes: Number(form.passes), keep_coast: panel.form.querySelector('[type=checkbox]')?.checked ?? false } }),
   },
   copy: {
-    title: 'Copy from another revision', on: ['elevation', 'depth', 'plain', 'basins'], needs: true, hint: 'Selected cells take the values that they have there.',
+    title: 'Copy from another revision', on: ['elevation', 'downwards', 'depth', 'plain', 'basins'], needs: true, hint: 'Selected cells take the values that they have there.',
     fields: (panel) => [panel.sources()],
     build: () => ({ copy: { source: '', cells: [] } }),
   },
   twins: {
-    title: 'Make doubled cells agree', on: ['elevation', 'depth', 'basins'], fold: true, hint: 'Cells of the overlap and the fold of the ocean grid take the value of the inner one, as the ocean model does.',
+    title: 'Make doubled cells agree', on: ['elevation', 'downwards', 'depth', 'basins'], fold: true, hint: 'Cells of the overlap and the fold of the ocean grid take the value of the inner one, as the ocean model does.',
     fields: () => [], build: () => ({ match_twins: {} }),
   },
 };
 
+const hasHeights = (panel) => ['elevation', 'downwards'].includes(panel.editor.about.meaning);
 const height = (text) => text === '' || text === undefined ? {} : { height_m: Number(text) };
 
 export class FixPanel {

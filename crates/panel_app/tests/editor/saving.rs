@@ -410,3 +410,112 @@ async fn sub_basins_are_copied_from_the_revision_that_is_chosen() {
     let (code, message) = tab.refused(copy(&json!(other.revision))).await;
     assert_eq!((code.as_str(), message.contains("21 x 12 there")), ("invalid", true), "{message}");
 }
+
+/// Case 09: an edit that makes a value equal to what marks missing values is a value after saving, and what was missing is missing.
+#[actix_web::test]
+async fn a_value_that_marks_missing_ones_in_the_file_is_kept() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut dataset = topography();
+    let whole = heights().mapv(|height| height as i16);
+    let at = |i: usize, j: usize| j * COLUMNS + i;
+    for (fill, value) in [(Some(0), 0.0), (None, -32_767.0)] {
+        let mut stored = whole.clone();
+        let hole = fill.unwrap_or(-32_767);
+        (stored[[3, 3]], stored[[3, 4]]) = (hole, hole);
+        let topo = dataset.variables.iter_mut().find(|v| v.name == "topo").unwrap();
+        topo.values = Values::I16(stored.into_dyn());
+        topo.attributes = Attributes::new().with("units", "m");
+        if let Some(fill) = fill {
+            topo.attributes.set_first("_FillValue", dataset::AttributeValue::I16(vec![fill]));
+        }
+        let id = server.upload(&ada, &dataset);
+        let path = format!("internal_oceans?id={id}");
+        let mut tab = server.open(&ada, &path).await;
+        tab.apply(json!({ "absolute": { "value": value } }), cell(18, 7)).await;
+        assert_eq!(tab.value(18, 7).await, json!(value));
+        tab.save("").await;
+        let (_, saved) = server.latest(id, FileType::Raw);
+        let seen: Vec<f64> = saved.variable("topo").unwrap().decode().unwrap().into_iter().collect();
+        assert_eq!(seen[at(18, 7)], value, "it stays what it was set to");
+        let missing: Vec<usize> = (0..seen.len()).filter(|&k| seen[k].is_nan()).collect();
+        assert_eq!(missing, [at(3, 3), at(4, 3)], "what was missing is missing, and nothing else");
+        assert!(
+            matches!(saved.variable("topo").unwrap().values, Values::I16(_)),
+            "the type holds another marker"
+        );
+        let mut again = server.open(&ada, &path).await;
+        assert_eq!(again.value(18, 7).await, json!(value));
+    }
+}
+
+/// Case 03: a topography that is counted downwards has the seas, and breaks the pole rules, as its heights do.
+#[actix_web::test]
+async fn a_topography_that_is_counted_downwards_has_the_seas_of_its_heights() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let plain = server.upload(&ada, &topography());
+    let expected = server.open(&ada, &format!("internal_oceans?id={plain}")).await.hello;
+    let mut dataset = topography();
+    let topo = dataset.variables.iter_mut().find(|v| v.name == "topo").unwrap();
+    topo.name = "depth".to_owned();
+    topo.values = Values::F64(heights().mapv(|height| -height).into_dyn());
+    topo.attributes = Attributes::new()
+        .with("units", "m")
+        .with("positive", "down")
+        .with("standard_name", "sea_floor_depth_below_geoid");
+    let id = server.upload(&ada, &dataset);
+    for app in ["internal_oceans", "value_changer"] {
+        let raw = if app == "value_changer" { "&file_type=raw" } else { "" };
+        let mut tab = server.open(&ada, &format!("{app}?id={id}{raw}")).await;
+        assert_eq!((&expected["meaning"], &tab.hello["meaning"]), (&json!("elevation"), &json!("downwards")));
+        assert_eq!(tab.hello["state"]["counts"], expected["state"]["counts"], "{app}");
+        let codes: Vec<&Value> =
+            tab.hello["findings"].as_array().unwrap().iter().map(|f| &f["code"]).collect();
+        assert!(codes.contains(&&json!("depth-read")), "{app}: {codes:?}");
+        if app == "internal_oceans" {
+            // Land is below zero: filling the closed sea lowers the numbers, and saving keeps them so.
+            tab.ask(json!({ "type": "apply", "action": { "operation": { "fill_seas": { "to": "sill" } } } }))
+                .await;
+            tab.save("").await;
+            let (_, saved) = server.latest(id, FileType::Raw);
+            let filled = numbers(&saved, "depth")[9 * COLUMNS + 18];
+            assert!(filled < -300.0, "{filled}");
+            let others =
+                numbers(&saved, "depth").iter().zip(heights().iter()).filter(|(d, h)| -**d != **h).count();
+            assert!(others >= 1, "the closed sea was filled");
+        }
+    }
+}
+
+/// Case 08: what is saved unpacked keeps no limits of packed numbers, and flags keep their meaning.
+#[actix_web::test]
+async fn limits_and_flags_are_unpacked_with_their_values() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut dataset = topography();
+    let classes =
+        ndarray::Array2::from_shape_fn((ROWS, COLUMNS), |(j, i)| if (i + j) % 2 == 0 { -56_i8 } else { 3 });
+    let bytes = |list: Vec<i8>| dataset::AttributeValue::I8(list);
+    let attributes = Attributes::new()
+        .with("_Unsigned", "true")
+        .with("valid_range", bytes(vec![0, -56]))
+        .with("flag_values", bytes(vec![3, -56]))
+        .with("flag_meanings", "ice rock");
+    dataset.variables.push(Variable::new(
+        "kind",
+        &["lat", "lon"],
+        Values::I8(classes.into_dyn()),
+        attributes,
+    ));
+    let id = server.upload(&ada, &dataset);
+    let mut tab = server.open(&ada, &format!("value_changer?id={id}&file_type=raw&variable=kind")).await;
+    tab.apply(json!({ "absolute": { "value": 3 } }), cell(2, 2)).await;
+    tab.save("").await;
+    let (_, saved) = server.latest(id, FileType::Raw);
+    let kind = saved.variable("kind").unwrap();
+    let seen = kind.decode().unwrap();
+    assert_eq!((seen[[2, 2]], seen[[2, 4]], seen[[2, 3]]), (3.0, 200.0, 3.0));
+    assert!(kind.attributes.get("valid_range").is_none());
+    assert_eq!(kind.attributes.get("flag_values").unwrap().numbers(), [3.0, 200.0]);
+}
