@@ -154,6 +154,7 @@ fn coordinate(
 
 #[cfg(test)]
 mod tests {
+    use dataset::Attributes;
     use ndarray::{Array3, ArrayD};
 
     use super::*;

@@ -379,7 +379,7 @@ fn bounds_of_the_source_say_where_its_cells_end() {
 #[test]
 fn holes_take_no_part_and_enough_of_a_cell_has_to_be_known() {
     let mut source = planet(18, 36);
-    let hole = |at: &IxDyn| at[1] % 2 == 0 && at[0] < 9;
+    let hole = |at: &IxDyn| at[1].is_multiple_of(2) && at[0] < 9;
     edit(&mut source, "topo", |v| {
         for (at, value) in numbers(v).indexed_iter_mut() {
             *value = if hole(&at) { f64::NAN } else { 5.0 };

@@ -53,7 +53,3 @@ pub(crate) fn topography(header: &Header, given: Option<&str>, step: &str) -> Re
         }
     }
 }
-
-fn or_none(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}

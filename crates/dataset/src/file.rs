@@ -444,7 +444,8 @@ mod tests {
                 for (start, count) in slabs(shape, limit) {
                     assert!(count.iter().product::<usize>() <= limit, "{shape:?} {limit}: {count:?}");
                     for at in ndarray::indices(&count[..]) {
-                        let at: Vec<usize> = start.iter().zip(at.slice()).map(|(a, b)| a + b).collect();
+                        let at: Vec<usize> =
+                            start.iter().zip(ndarray::Dimension::slice(&at)).map(|(a, b)| a + b).collect();
                         seen[&at[..]] += 1;
                     }
                 }

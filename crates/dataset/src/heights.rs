@@ -699,7 +699,7 @@ mod tests {
         for word in Units::WORDS {
             assert!(word.parse::<Units>().is_ok(), "{word}");
         }
-        assert_eq!("miles".parse::<Units>().unwrap_err().to_string().contains("km"), true);
+        assert!("miles".parse::<Units>().unwrap_err().to_string().contains("km"));
     }
 
     #[test]

@@ -148,8 +148,8 @@ fn written(columns: usize, rows: usize, how: &Encoding) -> Dataset {
 
 fn read(file: &Dataset) -> Axes {
     let wanted = Wanted { variable: Some("topo"), ..Wanted::default() };
-    let found = cf::find(&file.header(), &wanted).unwrap();
-    Axes::read(file, &found).unwrap().unwrap()
+    let found = cf::find(&file.header(), &wanted).expect("coordinates");
+    Axes::read(file, &found).expect("axes").expect("a regular grid")
 }
 
 /// Distance of two longitudes around the circle.

@@ -15,7 +15,7 @@ fn codes(path: &Path, found: &mut BTreeSet<String>) {
             codes(&entry.expect("an entry of the folder").path(), found);
         }
     } else {
-        let text = fs::read_to_string(&path).expect("a source file");
+        let text = fs::read_to_string(path).expect("a source file");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for part in text.split('"').skip(1).step_by(2) {
             let words = part.split('-').count();

@@ -6,7 +6,7 @@
 //!   by default), `numElementConn`, `centerCoords`, `elementMask`.
 
 use dataset::axes::degrees_per_unit;
-use dataset::{Dataset, Variable, VariableHeader};
+use dataset::{Dataset, Variable};
 use ndarray::{ArrayD, Ix2};
 
 use crate::error::Error;
@@ -86,14 +86,7 @@ impl<'a> Reader<'a> {
 
     /// Angles in degrees, the first dimension being the cells.
     fn degrees(&self, variable: &Variable, per_cell: usize, cells: usize) -> Result<Vec<f64>, Error> {
-        let header = VariableHeader {
-            name: variable.name.clone(),
-            dimensions: variable.dimensions.clone(),
-            shape: variable.shape().to_vec(),
-            data_type: variable.values.data_type(),
-            attributes: variable.attributes.clone(),
-        };
-        let per_unit = degrees_per_unit(&header)?;
+        let per_unit = degrees_per_unit(&variable.name, &variable.attributes)?;
         let values: Vec<f64> = self.numbers(variable)?.into_iter().map(|value| value * per_unit).collect();
         if values.len() != cells * per_cell {
             let expected = if per_cell == 1 { "a number" } else { "numbers for the corners" };
@@ -101,7 +94,7 @@ impl<'a> Reader<'a> {
                 format!("it holds {} values; {expected} of each of {cells} cells was expected", values.len());
             return Err(self.wrong(&variable.name, problem));
         }
-        match values.iter().find(|value| !(value.abs() <= 720.0)) {
+        match values.iter().find(|value| value.is_nan() || value.abs() > 720.0) {
             Some(value) => {
                 Err(self.wrong(&variable.name, format!("it holds {value}, which is no angle in degrees")))
             }

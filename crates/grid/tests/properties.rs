@@ -77,7 +77,10 @@ fn the_last_rows_are_folded_at_an_f_point_bit_for_bit() {
             assert_eq!(scale.e1_m[[ny - 1, i]], scale.e1_m[[ny - 3, nx - 2 - i]]);
             assert_eq!(scale.e2_m[[ny - 2, i]], scale.e2_m[[ny - 2, nx - 2 - i]]);
         }
-        assert_eq!(grid.topology(), Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot, periodic: true });
+        assert_eq!(
+            grid.topology(),
+            Topology { overlap: Overlap::TwoColumns, fold: Fold::FPivot, periodic: true }
+        );
     }
 }
 

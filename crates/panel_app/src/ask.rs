@@ -401,7 +401,7 @@ impl Work {
                 .variables
                 .iter()
                 .filter(fits)
-                .filter(|v| !field::geometry::is_position(header, v))
+                .filter(|v| !dataset::cf::is_position(header, v))
                 .map(|v| v.name.as_str())
                 .collect();
             if !variables.is_empty() {

@@ -331,6 +331,7 @@ impl Mesh {
             corners: Corners::Cells { vertices: oriented(vertices, per_cell), per_cell },
             order: None,
             topology: Topology::OPEN,
+            turn: cells,
             poles: [false; 2],
             active: vec![true; cells],
         })

@@ -5,8 +5,8 @@
 //! * Axes or two-dimensional longitudes and latitudes after the CF conventions, with the bounds that their `bounds`
 //!   attributes name, or else with edges half way between the centres.
 
-use dataset::axes::{Axes, Axis, plane_deg};
-use dataset::cf::{self, Coordinates, CoordinatesError, GridKind, Role, Wanted};
+use dataset::axes::{Axes, Axis};
+use dataset::cf::{self, Coordinates, CoordinatesError, GridKind, Wanted};
 use dataset::{Dataset, Variable};
 use grid::{CellFile, OceanGrid, ReadGrid, RegularGrid};
 use ndarray::{Ix2, Ix3};

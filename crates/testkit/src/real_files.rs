@@ -380,7 +380,7 @@ pub fn netcdf4() -> Vec<RealFile> {
         file.add_unlimited_dimension("time")?;
         let mut time = file.add_variable::<i64>("time", &["time"])?;
         time.put_attribute("units", "nanoseconds since 1970-01-01")?;
-        time.put_values(&[1_609_459_200_123_456_789_i64], [0..1])?;
+        time.put_values(&[1_609_459_200_123_456_789_i64], ..)?;
         let mut topo = file.add_variable::<f64>("topo", &["lat", "lon"])?;
         topo.put_attribute("units", "m")?;
         topo.put_values(&heights::<f64>(|m| m), ..)

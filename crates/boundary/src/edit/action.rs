@@ -221,6 +221,9 @@ pub(super) struct Outcome {
     pub(super) data_type: DataType,
 }
 
+/// A guided fix: the cells that it changes, and their new values.
+type Fix<'a> = &'a dyn Fn(&Map, &[f64]) -> Result<Vec<(u32, f64)>, Error>;
+
 impl Action {
     /// An operation on a selection, land and ocean, by the current rules.
     pub fn new(operation: Operation, selection: Selection) -> Self {
@@ -394,15 +397,14 @@ impl Action {
         let fixed = |cells: Vec<(u32, f64)>| gather(&mut cells.into_iter(), 0);
         // The fixes of coasts are made on heights; what is counted downwards is turned round for them, and back.
         let turned = meaning == Meaning::Downwards;
-        let coasts =
-            |fix: &dyn Fn(&Map, &[f64]) -> Result<Vec<(u32, f64)>, Error>| -> Result<Changes, Error> {
-                if !turned {
-                    return Ok(fixed(fix(map, values)?));
-                }
-                let heights: Vec<f64> = values.iter().map(|depth| 0.0 - depth).collect();
-                let cells = fix(&map.clone().with_meaning(Meaning::Elevation), &heights)?;
-                Ok(fixed(cells.into_iter().map(|(cell, height)| (cell, 0.0 - height)).collect()))
-            };
+        let coasts = |fix: Fix| -> Result<Changes, Error> {
+            if !turned {
+                return Ok(fixed(fix(map, values)?));
+            }
+            let heights: Vec<f64> = values.iter().map(|depth| 0.0 - depth).collect();
+            let cells = fix(&map.clone().with_meaning(Meaning::Elevation), &heights)?;
+            Ok(fixed(cells.into_iter().map(|(cell, height)| (cell, 0.0 - height)).collect()))
+        };
         let changes = match &self.operation {
             Operation::Absolute { value } => each(&|_| *value),
             Operation::Relative { value } => each(&|old| old + value),

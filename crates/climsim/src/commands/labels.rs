@@ -120,8 +120,8 @@ impl Source {
     fn placed(mut self, axes: Option<Axes>, found: &Coordinates) -> Result<Self> {
         let named = [&found.lon, &found.lat].map(|name| self.dataset.variable(name).cloned());
         self.coordinates.extend(named.into_iter().flatten());
-        let columns = axes.as_ref().map_or(&found.lon_dimension, |axes| axes.lon.dimension().into());
-        if self.dimensions[0] == *columns {
+        let columns = axes.as_ref().map_or(found.lon_dimension.as_str(), |axes| axes.lon.dimension());
+        if self.dimensions[0] == columns {
             self.field = self.field.reversed_axes();
             self.dimensions.reverse();
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dataset::axes::degrees_per_unit;
-use dataset::{Dataset, Variable, VariableHeader};
+use dataset::{Dataset, Variable};
 use ndarray::{Array2, ArrayD, Axis, Ix1, Ix2};
 
 use super::{Layout, Mesh, OceanGrid, Points, ScaleFactors, Staggered, absent};
@@ -375,14 +375,7 @@ fn is_transposed(lon: &Variable, stored: &Points) -> bool {
 
 /// The numbers of a coordinate in degrees, missing ones NaN.
 fn degrees(variable: &Variable) -> Result<ArrayD<f64>, Error> {
-    let header = VariableHeader {
-        name: variable.name.clone(),
-        dimensions: variable.dimensions.clone(),
-        shape: variable.shape().to_vec(),
-        data_type: variable.values.data_type(),
-        attributes: variable.attributes.clone(),
-    };
-    let per_unit = degrees_per_unit(&header)?;
+    let per_unit = degrees_per_unit(&variable.name, &variable.attributes)?;
     let values = variable.decode().ok_or_else(|| no_numbers(variable))?;
     Ok(if per_unit == 1.0 { values } else { values.mapv_into(|value| value * per_unit) })
 }

@@ -15,7 +15,10 @@ fn upload(server: &Server, user: &User, file: &RealFile) -> DataFileId {
     let staged = server.store.stage(".nc").unwrap();
     std::fs::write(staged.path(), &file.bytes).unwrap();
     let known = dataset::File::open(staged.path()).ok().map(|opened| guess(opened.header()));
-    let id = server.store.create_data_file(user.id, &file.name, Map::new(), staged).unwrap();
+    let id = server
+        .store
+        .create_data_file(user.id, &file.name, Map::new(), store::Release::default(), staged)
+        .unwrap();
     if let Some(Guess::Certain { lon, lat }) = known {
         server.store.set_coordinates(id, &lon, &lat).unwrap();
     }

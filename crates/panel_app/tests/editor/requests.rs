@@ -68,6 +68,7 @@ fn with_longitudes(longitudes: impl Fn(usize) -> f64, columns: std::ops::Range<u
         if variable.name == "lon" {
             values = columns.clone().map(&longitudes).collect::<ndarray::Array1<f64>>().into_dyn();
         }
+        let values = values.as_standard_layout().into_owned();
         let dimensions: Vec<&str> = variable.dimensions.iter().map(String::as_str).collect();
         file.add_f64(&variable.name, &dimensions, values, variable.attributes.clone());
     }
