@@ -1096,7 +1096,7 @@ fn encoded(
 }
 
 /// The heights that were routed, m.
-fn routed(desk: &Desk, out: &str) -> Result<Vec<f64>> {
+fn routed_heights(desk: &Desk, out: &str) -> Result<Vec<f64>> {
     let file = dataset::read(desk.path(&format!("{out}/routing.nc")))?;
     Ok(file.variable("topo").and_then(dataset::Variable::decode).ok_or("no topo")?.into_iter().collect())
 }
@@ -1107,7 +1107,7 @@ fn any_units_and_directions_make_the_same_files() -> Result {
     let desk = Desk::new()?;
     desk.planet("raw.nc")?;
     desk.done("routing raw.nc --topo-var topo --out plain")?;
-    let plain = routed(&desk, "plain")?;
+    let plain = routed_heights(&desk, "plain")?;
     let units = |units: &str| Attributes::new().with("units", units);
     let depth = "sea_floor_depth_below_geoid";
     let km = |h: f64| h / 1000.0;
@@ -1126,7 +1126,7 @@ fn any_units_and_directions_make_the_same_files() -> Result {
         let output = desk.run(&format!("routing other.nc --topo-var {variable} --out o{number}{options}"))?;
         let said = errors(&output);
         assert!(output.status.success() && said.contains(&format!("[{code}]")), "{number}: {said}");
-        let heights = routed(&desk, &format!("o{number}"))?;
+        let heights = routed_heights(&desk, &format!("o{number}"))?;
         // Heights are routed to the millimetre, and rounding may go the other way.
         let apart = heights.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(heights.len() == plain.len() && apart < 0.02, "{number}: up to {apart} m");
