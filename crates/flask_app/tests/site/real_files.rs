@@ -18,9 +18,6 @@ const REGRID: [(&str, &str); 5] = [
     ("release", "corrected"),
 ];
 
-/// Encodings that are not understood yet: ranges, markers as text, 64-bit integers beside the map.
-const NOT_YET: [&str; 3] = ["valid_range.nc", "missing_value_as_text.nc", "nanoseconds_beside.nc"];
-
 /// What no message to a user has.
 const JARGON: [&str; 6] = ["netcdf error", "HDF error", "NetCDF: ", "nc_", "ShapeError", "No such file"];
 
@@ -168,9 +165,6 @@ async fn every_encoding_of_the_planet_is_the_same_planet() {
     }
     let mut wrong = Vec::new();
     for file in real_files::encodings().into_iter().chain(real_files::netcdf4()) {
-        if NOT_YET.contains(&file.name.as_str()) {
-            continue;
-        }
         let Expected::Planet { variable, has_missing, tolerance_m } = file.expected.clone() else { continue };
         let expected = &reference[usize::from(has_missing)];
         let tried = async {
