@@ -184,7 +184,8 @@ mod tests {
         let field = OceanField::read(&file(&["y", "x"], depth.into_dyn())).unwrap();
         assert!(field.depth[[0, 0]].is_nan() && field.depth[[1, 2]] == 11_000.0);
         let codes: Vec<&str> = field.findings.iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, ["bathymetry-missing-values", "bathymetry-negative-depths"]);
-        assert!(field.findings[0].message.starts_with("2 cells"), "{}", field.findings[0].message);
+        let expected = ["default-fill-values", "bathymetry-missing-values", "bathymetry-negative-depths"];
+        assert_eq!(codes, expected);
+        assert!(field.findings[1].message.starts_with("2 cells"), "{}", field.findings[1].message);
     }
 }

@@ -1037,13 +1037,14 @@ fn a_bathymetry_with_a_time_is_that_without_and_undeclared_fill_values_are_said(
     filled[[0, 0]] = 9.96921e36;
     dataset::write(&with(&["y", "x"], filled), desk.path("filled.nc"))?;
     for command in ["heatflow", "ahmcoef", "subbasins"] {
-        let made = |name: &str| -> Result<Dataset> {
+        // Bytes: a fill value of NaN equals nothing.
+        let made = |name: &str| -> Result<Vec<u8>> {
             desk.done(&format!("{command} {name}.nc {name}-{command}.nc"))?;
             let mut made = dataset::read(desk.path(&format!("{name}-{command}.nc")))?;
             made.attributes.remove("TimeStamp");
-            Ok(made)
+            Ok(dataset::to_bytes(&made)?)
         };
-        assert_eq!(made("plain")?, made("timed")?, "{command}");
+        assert!(made("plain")? == made("timed")?, "{command}: another file");
         let (_, said) = desk.said(&format!("{command} filled.nc out.nc"))?;
         assert!(said.contains("1 cells of the bathymetry hold no depth"), "{command}: {said}");
     }

@@ -344,7 +344,9 @@ fn computed(desk: &Desk, file: &Path, variable: &str) -> Result<Computed> {
     let values = |path: &str, name: &str| -> Result<ArrayD<f64>> {
         let file = dataset::read(desk.path(path))?;
         let variable = file.variable(name).ok_or_else(|| format!("{path} has no '{name}'"))?;
-        Ok(variable.decode().ok_or("text")?)
+        let values = variable.decode().ok_or("text")?;
+        // A regridded map keeps the order of its axes.
+        Ok(if values.shape()[0] > values.shape()[1] { values.reversed_axes() } else { values })
     };
     Ok(Computed {
         regridded: values("fine.nc", variable)?,

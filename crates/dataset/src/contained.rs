@@ -513,7 +513,7 @@ fn convert_in_child(arguments: &[OsString]) -> Result<Report, Refusal> {
     };
     watch(Duration::from_millis(wall_ms)).map_err(|error| format!("it could not be watched: {error}"))?;
     let output = std::fs::File::create(output).map_err(|error| format!("no output: {error}"))?;
-    confine(&output, memory_bytes, cpu_seconds, output_bytes)
+    confine(memory_bytes, cpu_seconds, output_bytes)
         .map_err(|error| format!("limits could not be set: {error}"))?;
     if part == "header" {
         crate::netcdf4::convert_header(Path::new(input), &mut &output)
@@ -556,14 +556,9 @@ fn watch(wall: Duration) -> std::io::Result<()> {
     std::thread::Builder::new().name("watch".to_owned()).stack_size(64 << 10).spawn(watching).map(drop)
 }
 
-/// Limits this process; `output` is the last file that was opened.
+/// Limits this process, whose output is open already.
 #[cfg(feature = "netcdf4")]
-fn confine(
-    output: &std::fs::File,
-    memory_bytes: u64,
-    cpu_seconds: u64,
-    output_bytes: u64,
-) -> std::io::Result<()> {
+fn confine(memory_bytes: u64, cpu_seconds: u64, output_bytes: u64) -> std::io::Result<()> {
     use std::os::fd::AsRawFd;
 
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -578,7 +573,9 @@ fn confine(
     limit(Resource::Cpu, cpu_seconds, cpu_seconds + 1)?;
     limit(Resource::Fsize, output_bytes, output_bytes)?;
     // Descriptors are given out lowest first: the next one is the input, and the limit allows no other beside it.
-    // What an HDF5 file links to can therefore not be opened.
-    let next = u64::try_from(output.as_raw_fd()).map_err(std::io::Error::other)? + 1;
+    // What an HDF5 file links to can therefore not be opened. It is tried out: between those of this process there may be
+    // others, from a parent whose C libraries leave theirs open to children.
+    let probe = std::fs::File::open("/dev/null")?;
+    let next = u64::try_from(probe.as_raw_fd()).map_err(std::io::Error::other)?;
     limit(Resource::Nofile, next + 1, next + 1)
 }

@@ -91,14 +91,21 @@ impl Source {
                 variable.name
             );
         }
-        let (values_m, positive, findings) = heights.into_counted();
+        let (mut values_m, positive, findings) = heights.into_counted();
         terminal::findings(command, &findings);
+        let mut elevation = Elevation::from(positive);
+        // Depths with land below zero are a topography counted downwards: 0 m is sea as in one of heights, where a bathymetry
+        // has its land.
+        if elevation == Elevation::PositiveDown && values_m.iter().any(|&depth| depth < 0.0) {
+            values_m.mapv_inplace(|depth| 0.0 - depth);
+            elevation = Elevation::PositiveUp;
+        }
         let (field, dimensions) = axes::one_map(&variable, values_m)
             .with_context(|| format!("{file}: '{}' is not a map (rows and columns)", variable.name))?;
         let source = Self {
             field,
             dimensions,
-            elevation: Elevation::from(positive),
+            elevation,
             places: Places::Unknown,
             date_line: DateLine::Open,
             coordinates: Vec::new(),

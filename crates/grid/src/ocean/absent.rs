@@ -57,10 +57,12 @@ pub(super) fn absent(points: &Points) -> Array2<bool> {
     for (place, cells) in shared {
         let many = cells.len() > MAX_COPIES;
         let at_origin = f64::from_bits(place.0) == 0.0 && f64::from_bits(place.1) == 0.0;
+        // Along the fold some U, V and F points meet at the poles of the grid: fewer than a row, and where their neighbours are.
+        let block = many && (at_origin || cells.len() > nx.min(ny));
         for &(j, i) in &cells {
             let with_neighbour = beside(j, i).any(|(y, x)| key(y, x) == place);
             let neighbours = beside(j, i).filter(|&at| !missing[at]);
-            absent[[j, i]] = (many && with_neighbour)
+            absent[[j, i]] = (block && with_neighbour)
                 || ((many || at_origin) && !is_beside(points, neighbours, (j, i), &mut size));
         }
     }
