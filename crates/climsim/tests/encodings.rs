@@ -344,8 +344,11 @@ fn computed(desk: &Desk, file: &Path, variable: &str) -> Result<Computed> {
     let values = |path: &str, name: &str| -> Result<ArrayD<f64>> {
         let file = dataset::read(desk.path(path))?;
         let variable = file.variable(name).ok_or_else(|| format!("{path} has no '{name}'"))?;
-        let values = variable.decode().ok_or("text")?;
-        // A regridded map keeps the order of its axes.
+        let mut values = variable.decode().ok_or("text")?;
+        // A regridded map keeps the order of its axes, and its single dimensions.
+        while values.shape()[0] == 1 {
+            values.index_axis_inplace(ndarray::Axis(0), 0);
+        }
         Ok(if values.shape()[0] > values.shape()[1] { values.reversed_axes() } else { values })
     };
     Ok(Computed {
