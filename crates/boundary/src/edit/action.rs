@@ -178,10 +178,8 @@ impl Filter {
             (Meaning::Elevation | Meaning::Plain, _) | (Meaning::Basins, Rules::R2021) => {
                 (value > 0.0, value <= 0.0)
             }
-            (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
-            (Meaning::Downwards, _) | (Meaning::Depth | Meaning::Basins, Rules::Current) => {
-                (value <= 0.0, value > 0.0)
-            }
+            (Meaning::Downwards, _) | (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
+            (Meaning::Depth | Meaning::Basins, Rules::Current) => (value <= 0.0, value > 0.0),
         };
         (self.land || !land) && (self.ocean || !ocean)
     }

@@ -18,7 +18,7 @@ pub enum Meaning {
     Elevation,
     /// Depth, m: sea is above 0, land is 0. Edits never leave values below 0.
     Depth,
-    /// A topography counted downwards, m: sea is above 0, land at or below 0, its heights negative.
+    /// A topography counted downwards, m: sea is at or above 0, as in one of heights, land below it.
     Downwards,
     /// Numbers of sub-basins: 0 land, which edits never touch, 1 Atlantic, 2 Pacific, 3 Indian ocean.
     Basins,
@@ -38,7 +38,10 @@ impl Meaning {
 
     /// True for a cell of the sea; false everywhere on a plain map.
     pub fn is_sea(self, value: f64) -> bool {
-        self.elevation().is_some_and(|elevation| elevation.is_sea(value))
+        match self {
+            Self::Downwards => value >= 0.0,
+            other => other.elevation().is_some_and(|elevation| elevation.is_sea(value)),
+        }
     }
 
     pub(super) fn described(self) -> &'static str {

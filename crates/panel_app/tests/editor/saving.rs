@@ -465,7 +465,7 @@ async fn a_topography_that_is_counted_downwards_has_the_seas_of_its_heights() {
         .with("positive", "down")
         .with("standard_name", "sea_floor_depth_below_geoid");
     let id = server.upload(&ada, &dataset);
-    for app in ["internal_oceans", "value_changer"] {
+    for app in ["value_changer", "internal_oceans"] {
         let raw = if app == "value_changer" { "&file_type=raw" } else { "" };
         let mut tab = server.open(&ada, &format!("{app}?id={id}{raw}")).await;
         assert_eq!((&expected["meaning"], &tab.hello["meaning"]), (&json!("elevation"), &json!("downwards")));
