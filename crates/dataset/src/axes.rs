@@ -1,6 +1,6 @@
 //! Coordinate values: longitudes and latitudes of a grid, in degrees.
 //!
-//! [`cf`](crate::cf) finds which variables they are; here their values are read: radians become degrees, longitudes that
+//! [`cf`](mod@crate::cf) finds which variables they are; here their values are read: radians become degrees, longitudes that
 //! jump by a turn continue beyond it, columns that are there twice are known, and so is whether the longitudes close the
 //! circle and the latitudes reach the poles, to the precision of what is stored.
 //!
