@@ -99,7 +99,7 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
 async fn what_is_larger_than_tmp_comes_and_goes() -> Result<()> {
     let Some(mut stack) = Deployment::new("large", "latest").await? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let compressed = folder.path().join("compressed.nc");
+    let (fine, compressed) = (folder.path().join("fine.nc"), folder.path().join("compressed.nc"));
     tokio::task::block_in_place(|| -> Result<()> {
         let fine = regridded(&planet_file(folder.path(), "raw.nc")?, 0.08, "fine.nc")?;
         let copied =
@@ -112,7 +112,10 @@ async fn what_is_larger_than_tmp_comes_and_goes() -> Result<()> {
             stack.up()?;
             stack.until_ready().await?;
             let visitor = Visitor::register(&stack.address(), "lonsdale").await?;
-            let workflow = visitor.upload(&std::fs::read(&compressed)?).await?;
+            let packed = visitor.upload(&std::fs::read(&compressed)?).await?;
+            let map = visitor.get(&format!("/api/v1/data-files/{packed}/raw/field")).await?;
+            ensure!(map.status().is_success(), "the map of a compressed file: {}", map.status());
+            let workflow = visitor.upload(&std::fs::read(&fine)?).await?;
             let mut download = visitor.get(&format!("/api/v1/data-files/{workflow}/latest/raw")).await?;
             let begun = Instant::now();
             let mut taken = 0;

@@ -139,17 +139,19 @@ async fn the_main_job_through_nginx_live() -> Result<()> {
         ensure!(all.starts_with(b"PK"), "download all is no zip file");
         ensure!(told.is_none_or(|told| told == all.len() as u64), "{told:?} is {} bytes", all.len());
 
-        // The contract of the bus: the requests of the web have the bodies that the original's had.
+        // The contract of the bus: the requests of the web have the bodies that the original's had, and name their release
+        // where it is not the original's.
         if let Some(bus) = &mut bus {
             let regrid = bus.receive_key("preprocessing.regrid").await?.json()?;
             let fields: Vec<&String> = regrid.as_object().context("an object")?.keys().collect();
             ensure!(
-                fields == ["id", "limits", "Longitude Step", "Latitude Step", "interpolator"],
+                fields == ["id", "limits", "Longitude Step", "Latitude Step", "interpolator", "release"],
                 "regrid: {regrid}"
             );
             let routing = bus.receive_key("preprocessing.routing").await?.json()?;
             ensure!(
-                routing == json!({"id": id, "topo_var": "topo", "orcafile": "default"}),
+                routing
+                    == json!({"id": id, "topo_var": "topo", "orcafile": "default", "release": "corrected"}),
                 "routing: {routing}"
             );
         }
