@@ -316,11 +316,11 @@ pub enum CoordinatesError {
     )]
     Ambiguous { lon_candidates: Vec<String>, lat_candidates: Vec<String> },
     #[error(
-        "{names} belong to a rotated pole: they are no longitudes and latitudes. Interpolate the file to          longitudes and latitudes first (cdo remapbil,r360x180), or add those of its cells to it as two-dimensional variables          with the units degrees_east and degrees_north"
+        "{names} belong to a rotated pole: they are no longitudes and latitudes. Interpolate the file to longitudes and latitudes first (cdo remapbil,r360x180), or add those of its cells to it as two-dimensional variables with the units degrees_east and degrees_north"
     )]
     RotatedPole { names: String },
     #[error(
-        "{names} belong to a map projection: they are no longitudes and latitudes. Interpolate the file to          longitudes and latitudes first (gdalwarp -t_srs EPSG:4326), or add those of its cells to it as two-dimensional          variables with the units degrees_east and degrees_north"
+        "{names} belong to a map projection: they are no longitudes and latitudes. Interpolate the file to longitudes and latitudes first (gdalwarp -t_srs EPSG:4326), or add those of its cells to it as two-dimensional variables with the units degrees_east and degrees_north"
     )]
     Projected { names: String },
     #[error("'{name}' has the units '{units}', which are no angle: coordinates are in degrees or radians")]
