@@ -1,4 +1,4 @@
-# The recipes that people, scripts and CI share. `just` alone lists them.
+# Short names for what one does every day (with `just` installed; the scripts need nothing of it). `just` alone lists them.
 
 # List the recipes.
 default:
@@ -9,20 +9,16 @@ build:
     cargo build --locked --release --bins
 
 # Run the platform in one process on this machine.
-run *args: 
-    cargo build --locked --release -p climsim
-    ./target/release/climsim serve {{args}}
+run *args:
+    scripts/run {{args}}
 
 # Format, lint and documentation, as CI demands them.
 check:
-    cargo fmt --check
-    cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features
+    scripts/check
 
-# Every test; binaries first, because the end-to-end tests run them.
+# Every check and every test, as CI runs them.
 test *args:
-    cargo build --locked --workspace --bins --all-features
-    cargo test --locked --workspace --all-features --no-fail-fast {{args}}
+    scripts/test {{args}}
 
 # Format the code.
 fmt:

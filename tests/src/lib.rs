@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: the platform's processes on free ports with their own instance folder, a browser
 //! under WebDriver, and the synthetic planet.
 //!
-//! The tests run the binaries that `just test` has built before them, wait for states and never sleep for a fixed time, and
+//! The tests run the binaries that `scripts/test` has built before them, wait for states and never sleep for a fixed time, and
 //! keep logs and data of a run that failed.
 
 mod browser;
