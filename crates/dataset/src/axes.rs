@@ -7,6 +7,7 @@
 //! Invariants: an [`Axis`] is strictly rising or falling and finite; longitudes differ from the stored ones by whole turns only.
 
 use std::collections::HashMap;
+use std::f64::consts::{FRAC_PI_2, TAU};
 
 use ndarray::{Array2, ArrayD, Ix2, Slice};
 
@@ -317,6 +318,7 @@ impl Axes {
                 values.into_iter().map(|value| value * degrees).collect()
             })
         };
+        refuse_unsaid_radians((&lon.name, &lon.attributes, &lons), (&lat.name, &lat.attributes, &lats))?;
         let (lons, lats) = (converted(lon, lons)?, converted(lat, lats)?);
         refuse_exchanged((&lon.name, &lons), (&lat.name, &lats))?;
         Ok(Self {
@@ -400,6 +402,32 @@ pub fn refuse_exchanged(
     let limit = |values: &[f64]| latitude_limit(values);
     if reach(lats) > limit(lats) && !lons.is_empty() && reach(lons) <= limit(lons) {
         return Err(CoordinatesError::Exchanged { lon: lon.to_owned(), lat: lat.to_owned() });
+    }
+    Ok(())
+}
+
+/// Refuses longitudes and latitudes without units that span a globe in radians: as degrees they would be a speck at 0 E, 0 N.
+/// Values as stored; missing ones do not count.
+///
+/// # Errors
+/// [`CoordinatesError::UnsaidRadians`].
+pub fn refuse_unsaid_radians(
+    (lon, lon_attributes, lons): (&str, &Attributes, &[f64]),
+    (lat, lat_attributes, lats): (&str, &Attributes, &[f64]),
+) -> Result<(), CoordinatesError> {
+    let unsaid = |attributes: &Attributes| cf::angle(attributes.text("units")) == Angle::Unsaid;
+    if !unsaid(lon_attributes) || !unsaid(lat_attributes) {
+        return Ok(());
+    }
+    let range = |values: &[f64]| {
+        let finite = values.iter().filter(|value| value.is_finite());
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)))
+    };
+    let ((west, east), (south, north)) = (range(lons), range(lats));
+    let around = (0.9 * TAU..=1.01 * TAU).contains(&(east - west)) && east.max(-west) <= 1.01 * TAU;
+    let to_a_pole = (0.85 * FRAC_PI_2..=1.001 * FRAC_PI_2).contains(&north.max(-south));
+    if around && to_a_pole && north - south > FRAC_PI_2 {
+        return Err(CoordinatesError::UnsaidRadians { lon: lon.to_owned(), lat: lat.to_owned() });
     }
     Ok(())
 }

@@ -165,6 +165,8 @@ struct Pair<'a> {
 /// How likely a pair is, the most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Worth {
+    /// Not nominal: nominal are coordinate variables of no usual name beside two-dimensional positions of the same cells.
+    true_place: bool,
     evidence: Evidence,
     /// How many of both are coordinate variables proper with a usual name, which come before auxiliary ones (`lon` before
     /// `nav_lon`).
@@ -183,7 +185,7 @@ fn best_pair(pairs: Vec<Pair<'_>>) -> Option<(&str, &str)> {
     let mut best_pairs = pairs.iter().filter(|pair| pair.worth == best);
     let (Some(found), None) = (best_pairs.next(), best_pairs.next()) else { return None };
     // Another pair with evidence as good, for other fields (staggered grids): not ours to choose.
-    let rank = |worth: Worth| (worth.evidence, worth.usual, worth.listed, worth.proper);
+    let rank = |worth: Worth| (worth.true_place, worth.evidence, worth.usual, worth.listed, worth.proper);
     let rivals = pairs.iter().any(|other| {
         rank(other.worth) == rank(best)
             && other.span.lon != found.span.lon
@@ -219,6 +221,7 @@ fn pairs<'a>(
                 let proper = both.iter().filter(|(v, _)| v.is_coordinate());
                 let usual = proper.clone().filter(|(v, role)| evidence::has_usual_name(v, *role));
                 let worth = Worth {
+                    true_place: true,
                     evidence: lon_evidence.min(lat_evidence),
                     usual: usual.count(),
                     listed,
@@ -229,13 +232,28 @@ fn pairs<'a>(
             }
         }
     }
+    let planes: Vec<_> = pairs
+        .iter()
+        .filter(|pair| pair.span.kind == GridKind::Curvilinear && pair.worth.evidence >= Evidence::Name)
+        .map(|pair| (pair.span.lat_dimension, pair.span.lon_dimension))
+        .collect();
+    for Pair { span, worth } in &mut pairs {
+        let dimensions = (span.lat_dimension, span.lon_dimension);
+        let same = |&(row, column): &(&str, &str)| (row, column) == dimensions || (column, row) == dimensions;
+        let nominal = span.kind == GridKind::Rectilinear && worth.usual == 0 && planes.iter().any(same);
+        worth.true_place = !nominal;
+    }
     pairs
+}
+
+/// The names in a `coordinates` attribute: blanks separate them (CF 5), in some files commas.
+pub fn names_in(attribute: &str) -> impl Iterator<Item = &str> {
+    attribute.split(|c: char| c.is_whitespace() || c.is_control() || c == ',').filter(|name| !name.is_empty())
 }
 
 /// True when the `coordinates` attribute (CF 5) of a variable names both coordinates.
 fn lists(variable: &VariableHeader, span: &Span) -> bool {
-    let names: Vec<&str> =
-        variable.attributes.text("coordinates").unwrap_or_default().split_whitespace().collect();
+    let names: Vec<&str> = names_in(variable.attributes.text("coordinates").unwrap_or_default()).collect();
     names.contains(&span.lon) && names.contains(&span.lat)
 }
 
@@ -323,6 +341,10 @@ pub enum CoordinatesError {
         "{names} belong to a map projection: they are no longitudes and latitudes. Interpolate the file to longitudes and latitudes first (gdalwarp -t_srs EPSG:4326), or add those of its cells to it as two-dimensional variables with the units degrees_east and degrees_north"
     )]
     Projected { names: String },
+    #[error(
+        "'{lon}' and '{lat}' have no units and span a globe in radians: give both the units radians, or degrees if that is what they are"
+    )]
+    UnsaidRadians { lon: String, lat: String },
     #[error("'{name}' has the units '{units}', which are no angle: coordinates are in degrees or radians")]
     NotAnAngle { name: String, units: String },
     #[error(
@@ -695,6 +717,8 @@ mod tests {
             variable("KMT", &["nlat", "nlon"], &[("coordinates", "TLONG TLAT")]),
         ];
         assert_eq!(guess(&header(variables.clone())), certain("TLONG", "TLAT"));
+        variables[4].attributes.set("coordinates", "TLAT,TLONG\0");
+        assert_eq!(guess(&header(variables.clone())), certain("TLONG", "TLAT"));
         variables.push(variable("KMU", &["nlat", "nlon"], &[("coordinates", "ULONG ULAT time")]));
         let both = header(variables);
         assert!(matches!(guess(&both), Guess::Ambiguous { .. }));
@@ -718,6 +742,30 @@ mod tests {
         };
         assert_eq!(guess(&file("xt_ocean", "yt_ocean")), certain("geolon_t", "geolat_t"));
         assert_eq!(guess(&file("lon", "lat")), certain("lon", "lat"));
+    }
+
+    /// The names are those of MOM4 and MOM6: axes that are true in the south only, with the better attributes.
+    #[test]
+    fn two_dimensional_positions_go_before_nominal_axes_of_the_same_cells() {
+        let file = |x: &'static str, y: &'static str, units: [&'static str; 2]| {
+            header(vec![
+                variable(x, &[x], &[("units", "degrees_east")]),
+                variable(y, &[y], &[("units", "degrees_north")]),
+                variable("geolon", &[y, x], &[("units", units[0])]),
+                variable("geolat", &[y, x], &[("units", units[1])]),
+                variable("D", &[y, x], &[]),
+            ])
+        };
+        for units in [["degrees_east", "degrees_north"], ["degree", "degree"]] {
+            assert_eq!(guess(&file("lonh", "lath", units)), certain("geolon", "geolat"));
+            assert_eq!(guess(&file("grid_x_T", "grid_y_T", units)), certain("geolon", "geolat"));
+        }
+        // Other cells are another matter.
+        let mut other = file("xh", "yh", ["degree", "degree"]);
+        other.variables.iter_mut().filter(|v| v.name.starts_with("geo")).for_each(|v| {
+            v.dimensions = vec!["yq".to_owned(), "xq".to_owned()];
+        });
+        assert_eq!(guess(&other), certain("xh", "yh"));
     }
 
     #[test]
