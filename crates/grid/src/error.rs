@@ -8,7 +8,7 @@ pub enum Error {
     #[error(
         "no longitude and latitude of the grid points found: expected lon and lat, glamt and gphit, nav_lon and \
          nav_lat, or exactly one variable with \"lon\" and one with \"lat\" in its name (longitudes: {}; \
-         latitudes: {}): name the two, or keep the centres only",
+         latitudes: {}; corners and U, V and F points do not count): name the two of the cell centres",
         list(longitudes),
         list(latitudes)
     )]

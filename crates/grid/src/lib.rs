@@ -4,7 +4,8 @@
 //!   centres matter and every millisecond does.
 //! * [`OceanGrid`] is a curvilinear ocean grid, generated or read from a modeller's file
 //!   ([`OceanGrid::from_dataset`]), and writes itself as a NEMO coordinates file ([`OceanGrid::to_dataset`]).
-//! * [`Topology`] is how its cells repeat and meet, the one place that finds it out; [`CellFile`] is a SCRIP or ESMF file.
+//! * [`Topology`] is how its cells repeat and meet, the one place that finds it out; [`CellFile`] is a file that
+//!   describes cells one by one (SCRIP, ESMF, a MOM supergrid, a CF list).
 //! * [`RegularGrid`] is a longitude-latitude grid: centres, bounds, cell areas.
 //! * [`sphere`] is the geometry beneath: distances, angles, areas.
 //!
@@ -22,7 +23,7 @@ pub mod sphere;
 pub use cell_file::CellFile;
 pub use error::Error;
 pub use ocean::{
-    Choice, Chosen, Fold, Layout, Mesh, Mirror, OceanGrid, Overlap, Points, ReadGrid, ScaleFactors,
-    Staggered, Topology,
+    Choice, Chosen, CoordinateNames, Fold, Layout, Mesh, Mirror, OceanGrid, Overlap, Points, ReadGrid,
+    ScaleFactors, Staggered, Topology,
 };
 pub use regular::RegularGrid;

@@ -324,7 +324,7 @@ impl Mesh {
         let cells = centres_deg.len();
         let per_cell = corners_per_cell(cells, &centres_deg, corners_deg)?;
         let vertices = corners_deg.iter().map(|&corner| Vector::from_degrees(corner)).collect();
-        Ok(Self {
+        let mut mesh = Self {
             rows: 1,
             columns: cells,
             centres: Centres::Cells(centres_deg),
@@ -334,10 +334,12 @@ impl Mesh {
             turn: cells,
             poles: [false; 2],
             active: vec![true; cells],
-        })
+        };
+        mesh.mask_shapeless();
+        Ok(mesh)
     }
 
-    /// The cells that a SCRIP grid file or an ESMF mesh describes.
+    /// The cells that a file describes one by one.
     ///
     /// # Errors
     /// As [`curvilinear`](Self::curvilinear).

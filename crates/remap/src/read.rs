@@ -1,6 +1,6 @@
 //! The cells of the grid in a file.
 //!
-//! * A SCRIP grid file, an ESMF unstructured mesh: centres, corners and mask as they are there.
+//! * A SCRIP grid file, an ESMF unstructured mesh, a MOM supergrid, a CF list of cells: centres, corners and mask as they are there.
 //! * A NEMO coordinates file (T points and F points among others): the T cells.
 //! * Axes or two-dimensional longitudes and latitudes after the CF conventions, with the bounds that their `bounds`
 //!   attributes name, or else with edges half way between the centres.
@@ -41,6 +41,9 @@ impl Mesh {
     /// # Errors
     /// [`ReadError`], without the file's name.
     pub fn from_dataset(file: &Dataset, named: Option<(&str, &str)>) -> Result<Self, ReadError> {
+        if let Some(cells) = named.map(|_| CellFile::list(file, named)).transpose()?.flatten() {
+            return Ok(Self::of_cell_file(cells)?);
+        }
         if named.is_none() {
             if let Some(cells) = CellFile::read(file)? {
                 return Ok(Self::of_cell_file(cells)?);
@@ -62,7 +65,9 @@ impl Mesh {
             Ok(found) => of_coordinates(file, &found),
             Err(error @ CoordinatesError::Ambiguous { .. }) => {
                 // The habits of ocean models, that the conventions do not cover.
-                let Ok(read) = OceanGrid::from_dataset(file) else { return Err(error.into()) };
+                let Ok(read) = OceanGrid::from_dataset(file) else {
+                    return Err(CellFile::bare_list(file).map_or_else(|| error.into(), ReadError::from));
+                };
                 let chosen = Wanted { lon: Some(&read.chosen.lon), lat: Some(&read.chosen.lat), ..wanted };
                 of_coordinates(file, &cf::find(&file.header(), &chosen)?)
             }
@@ -84,7 +89,8 @@ impl Mesh {
         // Of several times or levels the first.
         let axes = values.shape();
         let last = &axes[axes.len().saturating_sub(2)..];
-        if last != [rows, columns] {
+        // Files that describe cells one by one have masks along one dimension.
+        if last != [rows, columns] && axes != [self.len()] {
             return Err(shape(variable, expected()));
         }
         let takes_part: Vec<bool> = values
@@ -214,7 +220,15 @@ fn curvilinear(file: &Dataset, lon: &Variable, lat: &Variable) -> Result<Mesh, R
     let corners = |coordinate: &Variable| {
         let of_cells = bounds(file, coordinate)?;
         let per_unit = degrees_per_unit(of_cells, coordinate);
-        let values = of_cells.decode()?.into_dimensionality::<Ix3>().ok()?.mapv_into(|edge| edge * per_unit);
+        let mut values = of_cells.decode()?;
+        while values.ndim() > 3 && values.shape()[0] == 1 {
+            values = values.index_axis_move(ndarray::Axis(0), 0);
+        }
+        let mut values = values.into_dimensionality::<Ix3>().ok()?.mapv_into(|edge| edge * per_unit);
+        // Some files have the corners first.
+        if of_cells.dimensions.ends_with(&coordinate.dimensions) {
+            values = values.permuted_axes([1, 2, 0]).as_standard_layout().into_owned();
+        }
         (values.dim().0 == rows && values.dim().1 == columns && values.dim().2 >= 3).then_some(values)
     };
     if let (Some(corner_lon), Some(corner_lat)) = (corners(lon), corners(lat))

@@ -47,7 +47,7 @@ pub(super) fn absent(points: &Points) -> Array2<bool> {
     let mut shared: HashMap<(u64, u64), Vec<(usize, usize)>> = HashMap::new();
     for j in 0..ny {
         for i in 0..nx {
-            if !absent[[j, i]] && points.lat_deg[[j, i]].abs() < POLE_DEG && may_be_shared(j, i) {
+            if !absent[[j, i]] && may_be_shared(j, i) {
                 shared.entry(key(j, i)).or_default().push((j, i));
             }
         }
@@ -55,7 +55,9 @@ pub(super) fn absent(points: &Points) -> Array2<bool> {
     let mut size = None;
     let missing = absent.clone();
     for (place, cells) in shared {
-        let many = cells.len() > MAX_COPIES;
+        // At a pole a row may be one point, never more of them than a row has.
+        let at_pole = f64::from_bits(place.1).abs() >= POLE_DEG;
+        let many = cells.len() > if at_pole { nx.max(ny) } else { MAX_COPIES };
         let at_origin = f64::from_bits(place.0) == 0.0 && f64::from_bits(place.1) == 0.0;
         // Along the fold some U, V and F points meet at the poles of the grid: fewer than a row, and where their neighbours are.
         let block = many && (at_origin || cells.len() > nx.min(ny));

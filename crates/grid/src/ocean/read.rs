@@ -1,19 +1,21 @@
 //! Finding the grid in a modeller's file.
 
 use std::fmt;
+use std::str::FromStr;
 
-use dataset::axes::degrees_per_unit;
+use dataset::axes::{degrees_per_unit, refuse_unsaid_radians};
+use dataset::cf::{self, CoordinatesError, Role};
 use dataset::{Dataset, Variable};
 use ndarray::{Array2, ArrayD, Axis, Ix1, Ix2};
 
-use super::{Layout, Mesh, OceanGrid, Points, ScaleFactors, Staggered, absent};
+use super::{Fold, Layout, Mesh, OceanGrid, Points, ScaleFactors, Staggered, absent};
 use crate::cell_file::{self, CellFile};
 use crate::error::Error;
 use crate::sphere::wrap_longitude;
 
 /// Names of T points, in the order of preference: what the platform always read, then NEMO's explicit T points,
-/// then the names of output files, then words in full, then those of other models (POP and CICE, MOM, HYCOM, ROMS).
-const T_POINTS: [(&str, &str); 14] = [
+/// then the names of output files, then words in full, then those of other models (POP and CICE, MOM, HYCOM, ROMS, MITgcm).
+const T_POINTS: [(&str, &str); 15] = [
     ("lon", "lat"),
     ("glamt", "gphit"),
     ("nav_lon", "nav_lat"),
@@ -28,7 +30,12 @@ const T_POINTS: [(&str, &str); 14] = [
     ("lon_rho", "lat_rho"),
     ("lont", "latt"),
     ("lon_t", "lat_t"),
+    ("xc", "yc"),
 ];
+
+/// Names of corners and edges without `lon` and `lat` in them: of MITgcm, and of the grid specifications of MOM.
+const OFF_THE_CENTRES: [&str; 14] =
+    ["xg", "yg", "xu", "yu", "xv", "yv", "x_c", "y_c", "x_e", "y_e", "x_n", "y_n", "x_q", "y_q"];
 
 /// Names of the first dimension of arrays stored as (x, y), and of the second.
 const X_AND_Y: [(&str, &str); 8] = [
@@ -44,6 +51,9 @@ const X_AND_Y: [(&str, &str); 8] = [
 
 /// The most points that axes may span, as many as a regridded map may have: a small file can name billions.
 const MAX_POINTS: usize = 1 << 26;
+
+/// What longitudes and latitudes along one dimension are.
+const LIST: &str = "a list";
 
 /// A grid that was read, and from what.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +81,34 @@ pub struct Chosen {
     pub others: Vec<String>,
 }
 
+/// The names of a longitude and a latitude, as the user gives them: `LON,LAT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinateNames {
+    /// Name of the longitude.
+    pub lon: String,
+    /// Name of the latitude.
+    pub lat: String,
+}
+
+impl fmt::Display for CoordinateNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.lon, self.lat)
+    }
+}
+
+impl FromStr for CoordinateNames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(',').map(|(lon, lat)| (lon.trim(), lat.trim())) {
+            Some((lon, lat)) if !lon.is_empty() && !lat.is_empty() => {
+                Ok(Self { lon: lon.to_owned(), lat: lat.to_owned() })
+            }
+            _ => Err("two names are needed: LON,LAT".to_owned()),
+        }
+    }
+}
+
 /// Why two variables were taken for the coordinates of the T points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
@@ -84,8 +122,11 @@ pub enum Choice {
     OnlyOnes,
     /// They are the axes of a regular grid.
     Axes,
-    /// They are the centres of a SCRIP grid file.
-    Scrip,
+    /// They are the centres in a file that describes cells one by one.
+    Cells {
+        /// What the file is.
+        kind: &'static str,
+    },
 }
 
 impl fmt::Display for Chosen {
@@ -96,7 +137,10 @@ impl fmt::Display for Chosen {
             Choice::Name => "customary names of the cell centres",
             Choice::OnlyOnes => "the only ones with lon and lat in their names",
             Choice::Axes => "the axes of a regular grid",
-            Choice::Scrip => "the centres of a SCRIP grid file",
+            Choice::Cells { kind } => {
+                let (lon, lat) = (&self.lon, &self.lat);
+                return write!(f, "ocean grid read from {lon} and {lat} (the centres of {kind})");
+            }
         };
         write!(f, "ocean grid read from {} and {} ({why})", self.lon, self.lat)?;
         if !self.others.is_empty() {
@@ -126,7 +170,7 @@ impl OceanGrid {
     /// T points are taken from the two-dimensional variables that a `coordinates` attribute names, else from those with the customary names
     /// (`lon`/`lat`, `glamt`/`gphit`, `nav_lon`/`nav_lat`, ...), else from the only variable with `lon` and the only one
     /// with `lat` in its name, else from the axes of a regular grid. What stands off the centres by its name (corners, bounds, U, V
-    /// and F points) is never taken. A SCRIP grid file with rows and columns is read as that. Leading dimensions of length one (time, depth) are
+    /// and F points) is never taken. SCRIP grid files with rows and columns and MOM supergrids are read as that. Leading dimensions of length one (time, depth) are
     /// dropped, arrays stored as (x, y) exchanged, radians converted. Longitudes are wrapped to -180..=180, those already there unchanged bit for bit.
     ///
     /// # Errors
@@ -137,18 +181,41 @@ impl OceanGrid {
             return of_cells(cells);
         }
         let (longitudes, latitudes) = (candidates(file, Coordinate::Lon), candidates(file, Coordinate::Lat));
-        let (lon, lat, choice) =
-            choose(file, &longitudes, &latitudes).ok_or_else(|| Error::NoCoordinates {
-                longitudes: longitudes.iter().map(|v| describe(v)).collect(),
-                latitudes: latitudes.iter().map(|v| describe(v)).collect(),
-            })?;
-        let others = longitudes
-            .iter()
-            .chain(&latitudes)
-            .filter(|v| v.name != lon.name && v.name != lat.name && !stands_off_the_centres(&v.name))
-            .map(|v| v.name.clone())
-            .collect();
-        of_variables(file, lon, lat, choice, others)
+        let mut refused = None;
+        for (lon, lat, choice) in choices(file, &longitudes, &latitudes) {
+            let others = longitudes
+                .iter()
+                .chain(&latitudes)
+                .filter(|v| v.name != lon.name && v.name != lat.name && !stands_off_the_centres(&v.name))
+                .map(|v| v.name.clone())
+                .collect();
+            match of_variables(file, lon, lat, choice, others) {
+                // Some files have empty nav_lon and nav_lat beside the true positions.
+                Err(error @ Error::NoPlaces { .. }) => refused = refused.or(Some(error)),
+                read => return read,
+            }
+        }
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        if let Some((lon, _)) = cell_file::lists(file).first() {
+            return Err(Error::Unstructured { kind: LIST, cells: lon.values.shape().iter().product() });
+        }
+        Err(Error::NoCoordinates {
+            longitudes: longitudes.iter().map(|v| describe(v)).collect(),
+            latitudes: latitudes.iter().map(|v| describe(v)).collect(),
+        })
+    }
+
+    /// The grid in a file, by the names of longitude and latitude where the user gives them, found without.
+    ///
+    /// # Errors
+    /// As [`from_named`](Self::from_named) and [`from_dataset`](Self::from_dataset).
+    pub fn find(file: &Dataset, named: Option<&CoordinateNames>) -> Result<ReadGrid, Error> {
+        match named {
+            Some(names) => Self::from_named(file, &names.lon, &names.lat),
+            None => Self::from_dataset(file),
+        }
     }
 
     /// The ocean grid in a file whose longitudes and latitudes of T points the user names.
@@ -162,7 +229,26 @@ impl OceanGrid {
                 known: file.variables.iter().map(|v| v.name.clone()).collect(),
             })
         };
-        of_variables(file, numeric(lon)?, numeric(lat)?, Choice::Named, Vec::new())
+        let (lon, lat) = (numeric(lon)?, numeric(lat)?);
+        let of = |coordinate: Coordinate| candidates(file, coordinate);
+        let (longitudes, latitudes) = (of(Coordinate::Lon), of(Coordinate::Lat));
+        let among = |list: &[&Variable], v: &Variable| list.iter().any(|other| other.name == v.name);
+        let is_lat = among(&latitudes, lon) && !among(&longitudes, lon);
+        let is_lon = among(&longitudes, lat) && !among(&latitudes, lat);
+        let names = || (lon.name.clone(), lat.name.clone());
+        match (is_lat, is_lon) {
+            (true, true) => {
+                let (lon, lat) = names();
+                Err(CoordinatesError::Exchanged { lon, lat }.into())
+            }
+            (true, false) => {
+                Err(CoordinatesError::OtherRole { name: names().0, found: Role::Latitude }.into())
+            }
+            (false, true) => {
+                Err(CoordinatesError::OtherRole { name: names().1, found: Role::Longitude }.into())
+            }
+            (false, false) => of_variables(file, lon, lat, Choice::Named, Vec::new()),
+        }
     }
 }
 
@@ -176,6 +262,8 @@ fn of_variables(
 ) -> Result<ReadGrid, Error> {
     let mut t = points(lon, lat)?;
     t.check_shape(&lon.name, &lat.name)?;
+    let [lons, lats] = [&t.lon_deg, &t.lat_deg].map(|degrees| degrees.as_slice().unwrap_or_default());
+    refuse_unsaid_radians((&lon.name, &lon.attributes, lons), (&lat.name, &lat.attributes, lats))?;
     let transposed = lon.dimensions.len() > 1 && is_transposed(lon, &t);
     if transposed {
         t = t.rearranged(true, false);
@@ -203,26 +291,26 @@ fn of_cells(cells: CellFile) -> Result<ReadGrid, Error> {
     let array = |part: fn(&(f64, f64)) -> f64| {
         Array2::from_shape_vec((rows, columns), cells.centres_deg.iter().map(part).collect())
     };
-    let (lon, lat) = cell_file::SCRIP_CENTRES;
+    let (lon, lat) = cells.names;
     let (Ok(lon_deg), Ok(lat_deg)) = (array(|c| c.0), array(|c| c.1)) else {
-        return Err(Error::Empty { lon: lon.to_owned(), lat: lat.to_owned() });
+        return Err(Error::Empty { lon, lat });
     };
-    let mut t = Points { lon_deg, lat_deg }.placed(lon, lat)?;
+    let mut t = Points { lon_deg, lat_deg }.placed(&lon, &lat)?;
     t.lon_deg.mapv_inplace(wrap_longitude);
-    let chosen =
-        Chosen { lon: lon.to_owned(), lat: lat.to_owned(), choice: Choice::Scrip, others: Vec::new() };
-    let no_mesh_because = Some("a SCRIP file holds centres and corners only".to_owned());
+    let chosen = Chosen { lon, lat, choice: Choice::Cells { kind: cells.kind }, others: Vec::new() };
+    let no_mesh_because = Some(format!("{} holds centres and corners only", cells.kind));
     Ok(ReadGrid { grid: OceanGrid::from_parts(t, None), chosen, transposed: false, no_mesh_because })
 }
 
+/// Longitude or latitude.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Coordinate {
+pub(crate) enum Coordinate {
     Lon,
     Lat,
 }
 
 /// The numeric variables that may be this coordinate by their name or their attributes; cell bounds are none.
-fn candidates(file: &Dataset, coordinate: Coordinate) -> Vec<&Variable> {
+pub(crate) fn candidates(file: &Dataset, coordinate: Coordinate) -> Vec<&Variable> {
     let (words, standard_name, direction) = match coordinate {
         Coordinate::Lon => (["lon", "glam"], "longitude", "east"),
         Coordinate::Lat => (["lat", "gphi"], "latitude", "north"),
@@ -239,12 +327,14 @@ fn candidates(file: &Dataset, coordinate: Coordinate) -> Vec<&Variable> {
     file.variables.iter().filter(is).collect()
 }
 
-fn choose<'a>(
+/// The pairs that may be the T points, the likeliest first; none where two are as likely.
+fn choices<'a>(
     file: &'a Dataset,
     longitudes: &[&'a Variable],
     latitudes: &[&'a Variable],
-) -> Option<(&'a Variable, &'a Variable, Choice)> {
+) -> Vec<(&'a Variable, &'a Variable, Choice)> {
     let two_dimensional = |v: &Variable| squeezed_rank(v) == Some(2);
+    let planes = |(lon, lat): &(&Variable, &Variable)| two_dimensional(lon) && two_dimensional(lat);
     let numeric = |name: &str| {
         let found =
             file.variable(name).or_else(|| file.variables.iter().find(|v| v.name.eq_ignore_ascii_case(name)));
@@ -252,12 +342,14 @@ fn choose<'a>(
     };
     let customary = || T_POINTS.iter().filter_map(|(lon, lat)| Some((numeric(lon)?, numeric(lat)?)));
     let mut named = by_attributes(file, longitudes, latitudes);
-    named.retain(|(lon, lat)| two_dimensional(lon) && two_dimensional(lat));
-    if let [(lon, lat)] = named[..] {
-        return Some((lon, lat, Choice::Attribute));
-    }
-    if let Some((lon, lat)) = customary().find(|(lon, lat)| two_dimensional(lon) && two_dimensional(lat)) {
-        return Some((lon, lat, Choice::Name));
+    named.retain(planes);
+    let mut found: Vec<_> = match named[..] {
+        [(lon, lat)] => vec![(lon, lat, Choice::Attribute)],
+        _ => Vec::new(),
+    };
+    found.extend(customary().filter(planes).map(|(lon, lat)| (lon, lat, Choice::Name)));
+    if !found.is_empty() {
+        return found;
     }
     let only = |list: &[&'a Variable]| {
         let centre = |v: &&Variable| two_dimensional(v) && !stands_off_the_centres(&v.name);
@@ -265,18 +357,16 @@ fn choose<'a>(
         flat.next().filter(|_| flat.next().is_none())
     };
     if let (Some(lon), Some(lat)) = (only(longitudes), only(latitudes)) {
-        return Some((lon, lat, Choice::OnlyOnes));
+        return vec![(lon, lat, Choice::OnlyOnes)];
     }
     let axis = |v: &Variable| v.dimensions.len() == 1;
     let axes =
         |(lon, lat): &(&Variable, &Variable)| axis(lon) && axis(lat) && lon.dimensions != lat.dimensions;
-    if let Some((lon, lat)) = customary().find(axes) {
-        return Some((lon, lat, Choice::Axes));
-    }
-    match (longitudes, latitudes) {
-        ([lon], [lat]) if axes(&(lon, lat)) => Some((lon, lat, Choice::Axes)),
+    let alone = || match (longitudes, latitudes) {
+        ([lon], [lat]) if axes(&(lon, lat)) => Some((*lon, *lat)),
         _ => None,
-    }
+    };
+    customary().find(axes).or_else(alone).map(|(lon, lat)| (lon, lat, Choice::Axes)).into_iter().collect()
 }
 
 /// The pairs that the `coordinates` attributes of variables name, each once, without those that stand off the centres.
@@ -289,7 +379,7 @@ fn by_attributes<'a>(
     for text in file.variables.iter().filter_map(|v| v.attributes.text("coordinates")) {
         let among = |list: &[&'a Variable]| {
             let centres = list.iter().copied().filter(|v| !stands_off_the_centres(&v.name));
-            centres.into_iter().find(|v| text.split_whitespace().any(|name| name == v.name))
+            centres.into_iter().find(|v| cf::names_in(text).any(|name| name == v.name))
         };
         if let (Some(lon), Some(lat)) = (among(longitudes), among(latitudes))
             && !pairs.iter().any(|pair| pair.0.name == lon.name && pair.1.name == lat.name)
@@ -309,10 +399,11 @@ fn stands_off_the_centres(name: &str) -> bool {
             name.strip_suffix(point).is_some_and(|rest| rest.ends_with(stem) || rest.ends_with('_'))
         };
         ["u", "v", "q"].into_iter().any(before)
-            || (name.contains(stem) && ["u", "v", "f", "q", "c", "psi"].into_iter().any(after))
+            || (name.contains(stem) && ["u", "v", "f", "q", "c", "b", "psi"].into_iter().any(after))
     };
     ["lon", "lat", "glam", "gphi"].into_iter().any(of_stem)
         || ["bounds", "bnds", "corner", "vert"].iter().any(|word| name.contains(word))
+        || OFF_THE_CENTRES.contains(&name.as_str())
 }
 
 /// Number of dimensions without leading ones of length one, of which at least two are kept.
@@ -338,6 +429,9 @@ fn points(lon: &Variable, lat: &Variable) -> Result<Points, Error> {
         }
         return Ok(Points { lon_deg, lat_deg });
     }
+    if lon.dimensions == lat.dimensions && lon.dimensions.len() == 1 {
+        return Err(Error::Unstructured { kind: LIST, cells: lon.values.shape().iter().product() });
+    }
     let axis = |v: &Variable| degrees(v)?.into_dimensionality::<Ix1>().map_err(|_| no_numbers(v));
     let (x, y) = (axis(lon)?, axis(lat)?);
     let shape = (y.len(), x.len());
@@ -356,21 +450,18 @@ fn points(lon: &Variable, lat: &Variable) -> Result<Points, Error> {
     })
 }
 
-/// True when a file stores columns by rows: by the names of the dimensions, or because the cells repeat and meet around the globe
-/// and across the north only when the arrays are exchanged.
+/// True when a file stores columns by rows: because the cells repeat and meet around the globe and across the north only when the
+/// arrays are exchanged, or, where that makes no difference, by the names of the dimensions.
 fn is_transposed(lon: &Variable, stored: &Points) -> bool {
-    if let [.., first, second] = lon.dimensions.as_slice() {
-        let (first, second) = (first.to_lowercase(), second.to_lowercase());
-        if X_AND_Y.iter().any(|&(x, y)| (x, y) == (first.as_str(), second.as_str())) {
-            return true;
-        }
-        if X_AND_Y.iter().any(|&(x, y)| (y, x) == (first.as_str(), second.as_str())) {
-            return false;
-        }
-    }
     let mut points = stored.clone();
     points.remove(&absent::absent(&points));
-    Layout::find(&points).transposed
+    let layout = Layout::find(&points);
+    if layout.topology.periodic || layout.topology.fold != Fold::None {
+        return layout.transposed;
+    }
+    let [.., first, second] = lon.dimensions.as_slice() else { return false };
+    let (first, second) = (first.to_lowercase(), second.to_lowercase());
+    X_AND_Y.iter().any(|&(x, y)| (x, y) == (first.as_str(), second.as_str()))
 }
 
 /// The numbers of a coordinate in degrees, missing ones NaN.
@@ -523,6 +614,158 @@ mod tests {
         let error = OceanGrid::from_dataset(&file).unwrap_err().to_string();
         assert!(error.contains("Lon_centre(y, x), lon_corner(y, x), lon_other(y, x)"), "{error}");
         assert!(error.contains("Lat_centre(y, x)"), "{error}");
+    }
+
+    #[test]
+    fn corners_and_edges_alone_are_no_grid() {
+        for (lon, lat) in [
+            ("XG", "YG"),
+            ("x_C", "y_C"),
+            ("geolon_c", "geolat_c"),
+            ("geolonb", "geolatb"),
+            ("ULONG", "ULAT"),
+            ("lon_psi", "lat_psi"),
+            ("x_vert_T", "y_vert_T"),
+            ("glamf", "gphif"),
+            ("nav_lon_grid_F", "nav_lat_grid_F"),
+            ("grid_corner_x", "grid_corner_y"),
+        ] {
+            let mut file = Dataset::new();
+            for (name, units) in [(lon, "degrees_east"), (lat, "degrees_north")] {
+                file.add_f64(name, YX, ramp(10.0, 0.0), Attributes::new().with("units", units));
+            }
+            let error = OceanGrid::from_dataset(&file).unwrap_err();
+            assert!(matches!(error, Error::NoCoordinates { .. }), "{lon}: {error}");
+            // Who names them means them.
+            let names: CoordinateNames = format!("{lon}, {lat}").parse().unwrap();
+            assert_eq!(OceanGrid::find(&file, Some(&names)).unwrap().chosen.choice, Choice::Named);
+        }
+        assert!("lon".parse::<CoordinateNames>().is_err() && ",lat".parse::<CoordinateNames>().is_err());
+    }
+
+    #[test]
+    fn centres_are_found_beside_corners_and_nominal_axes() {
+        for (lon, lat, beside) in [
+            ("XC", "YC", ["XG", "YG"]),
+            ("x_T", "y_T", ["x_C", "y_C"]),
+            ("geolon_t", "geolat_t", ["geolon_c", "geolat_c"]),
+            ("geolon", "geolat", ["geolonb", "geolatb"]),
+            ("tlon", "tlat", ["ulon", "ulat"]),
+            ("lon_rho", "lat_rho", ["lon_psi", "lat_psi"]),
+            ("nav_lon_grid_T", "nav_lat_grid_T", ["nav_lon_grid_U", "nav_lat_grid_U"]),
+        ] {
+            let mut file = Dataset::new();
+            let units = ["degrees_east", "degrees_north"];
+            for (names, at) in [(beside, 5.0), ([lon, lat], 0.0)] {
+                for (name, units) in names.into_iter().zip(units) {
+                    file.add_f64(name, YX, ramp(10.0, at), Attributes::new().with("units", units));
+                }
+            }
+            file.add_f64(
+                "grid_x_T",
+                &["x"],
+                ArrayD::zeros(vec![4]),
+                Attributes::new().with("units", units[0]),
+            );
+            let read = OceanGrid::from_dataset(&file).unwrap();
+            assert_eq!((read.chosen.lon.as_str(), read.chosen.lat.as_str()), (lon, lat));
+        }
+    }
+
+    #[test]
+    fn names_of_the_wrong_coordinate_or_of_a_list_are_refused() {
+        let mut file = with(&[("nav_lon", YX, ramp(10.0, 0.0)), ("nav_lat", YX, ramp(2.0, 0.0))]);
+        for name in ["lon", "lat"] {
+            file.add_f64(name, &["cell"], ArrayD::zeros(vec![12]), Attributes::new());
+        }
+        let error = |lon, lat| OceanGrid::from_named(&file, lon, lat).unwrap_err().to_string();
+        assert!(error("nav_lat", "nav_lon").contains("exchange them"));
+        assert!(error("nav_lon", "nav_lon").contains("is a longitude"));
+        assert!(error("nav_lat", "nav_lat").contains("is a latitude"));
+        assert!(error("lon", "lat").contains("a list of 12 cells"));
+    }
+
+    #[test]
+    fn empty_coordinates_give_way_to_those_with_places() {
+        let empty = || ArrayD::zeros(vec![3, 4]);
+        let mut file = with(&[
+            ("nav_lon", YX, empty()),
+            ("nav_lat", YX, empty()),
+            ("plon", YX, ramp(10.0, 0.0)),
+            ("plat", YX, ramp(2.0, 0.0)),
+        ]);
+        let names = Attributes::new().with("coordinates", "nav_lat nav_lon");
+        file.add_f64("depth", YX, ramp(1.0, 0.0), names);
+        assert_eq!(OceanGrid::from_dataset(&file).unwrap().chosen.lon, "plon");
+        file.variables.retain(|v| v.name != "plon");
+        assert!(matches!(OceanGrid::from_dataset(&file), Err(Error::NoPlaces { .. })));
+    }
+
+    #[test]
+    fn the_cells_say_that_rows_and_columns_are_exchanged_whatever_the_dimensions_are_called() {
+        let grid = crate::orca::grid(&crate::orca::Parameters::for_size(62, 51)).unwrap();
+        for dimensions in [["y", "x"], ["x", "y"], ["a", "b"]] {
+            let turned = |a: &Array2<f64>| a.t().as_standard_layout().into_owned().into_dyn();
+            let file = with(&[
+                ("nav_lon", &dimensions, turned(&grid.t().lon_deg)),
+                ("nav_lat", &dimensions, turned(&grid.t().lat_deg)),
+            ]);
+            let read = OceanGrid::from_dataset(&file).unwrap();
+            assert!(read.transposed, "{dimensions:?}");
+            assert_eq!((read.grid.t(), read.grid.topology()), (grid.t(), grid.topology()));
+        }
+    }
+
+    #[test]
+    fn half_of_the_pivot_row_may_be_without_coordinates() {
+        let grid = crate::orca::grid(&crate::orca::Parameters::for_size(62, 51)).unwrap();
+        let (ny, nx) = grid.shape();
+        for (half, marker) in
+            [(0..nx / 2, f64::NAN), (nx / 2..nx, 9.969e36), (0..nx / 2, -999.0), (nx / 2..nx, 0.0)]
+        {
+            let spoiled = |a: &Array2<f64>| {
+                let mut a = a.clone();
+                a.slice_mut(ndarray::s![ny - 1, half.clone()]).fill(marker);
+                a.into_dyn()
+            };
+            let file = with(&[
+                ("nav_lon", YX, spoiled(&grid.t().lon_deg)),
+                ("nav_lat", YX, spoiled(&grid.t().lat_deg)),
+            ]);
+            let read = OceanGrid::from_dataset(&file).unwrap().grid;
+            assert_eq!(read.topology(), grid.topology(), "{marker}");
+            assert_eq!(read.absent_cells(), nx / 2, "{marker}");
+        }
+    }
+
+    #[test]
+    fn land_at_a_pole_has_no_place() {
+        let grid = crate::orca::grid(&crate::orca::Parameters::for_size(62, 51)).unwrap();
+        for place in [(180.0, 90.0), (0.0, -90.0), (-1.0, -1.0), (-99.0, -99.0), (0.0, 0.0)] {
+            let spoiled = |a: &Array2<f64>, value: f64| {
+                let mut a = a.clone();
+                a.slice_mut(ndarray::s![20..32, 10..30]).fill(value);
+                a.into_dyn()
+            };
+            let file = with(&[
+                ("nav_lon", YX, spoiled(&grid.t().lon_deg, place.0)),
+                ("nav_lat", YX, spoiled(&grid.t().lat_deg, place.1)),
+            ]);
+            let read = OceanGrid::from_dataset(&file).unwrap().grid;
+            assert_eq!((read.absent_cells(), read.topology()), (12 * 20, grid.topology()), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn a_globe_in_radians_without_units_is_refused() {
+        let angle = |degrees: f64| degrees.to_radians();
+        let lon = Array2::from_shape_fn((9, 36), |(_, i)| angle(5.0 + 10.0 * i as f64)).into_dyn();
+        let lat = Array2::from_shape_fn((9, 36), |(j, _)| angle(-80.0 + 20.0 * j as f64)).into_dyn();
+        let mut file = with(&[("TLONG", YX, lon), ("TLAT", YX, lat)]);
+        let error = OceanGrid::from_dataset(&file).unwrap_err().to_string();
+        assert!(error.contains("'TLONG' and 'TLAT' have no units"), "{error}");
+        file.variables.iter_mut().for_each(|v| v.attributes.set("units", "radians"));
+        assert!((OceanGrid::from_dataset(&file).unwrap().grid.t().at(8, 1).1 - 80.0).abs() < 1e-9);
     }
 
     #[test]
