@@ -7,6 +7,7 @@ use boundary::{Release, regrid};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coupling::{AtmosphereSize, Geometry, InlandRunoff};
 use dataset::heights::{Overrides, Positive, Units};
+use grid::CoordinateNames;
 
 /// Climate Simulation Platform: from one topography to the boundary conditions of the IPSL model.
 #[derive(Debug, Parser)]
@@ -165,7 +166,7 @@ pub(crate) struct Routing {
     pub(crate) ocean_grid: Option<PathBuf>,
     /// Names of the longitude and latitude of the cell centres in the ocean grid; found when absent.
     #[arg(long, value_name = "LON,LAT", requires = "ocean_grid")]
-    pub(crate) ocean_coordinates: Option<Names>,
+    pub(crate) ocean_coordinates: Option<CoordinateNames>,
     /// A file whose variable `latitude` holds the latitudes of the relief; without it they are regular.
     #[arg(long, value_name = "FILE")]
     pub(crate) relief_latitudes: Option<PathBuf>,
@@ -249,10 +250,10 @@ pub(crate) struct RemapWeights {
     pub(crate) norm: Norm,
     /// Names of longitude and latitude in the source file; guessed when absent.
     #[arg(long, value_name = "LON,LAT")]
-    pub(crate) source_coordinates: Option<Names>,
+    pub(crate) source_coordinates: Option<CoordinateNames>,
     /// Names of longitude and latitude in the target file; guessed when absent.
     #[arg(long, value_name = "LON,LAT")]
-    pub(crate) target_coordinates: Option<Names>,
+    pub(crate) target_coordinates: Option<CoordinateNames>,
     /// A variable of the source file: cells where it is missing or 0 take no part; with =VALUE, cells where it is anything else.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) source_mask: Option<String>,
@@ -481,25 +482,5 @@ impl FromStr for Poles {
             return Ok(Self { first_lon, first_lat, second_lat });
         }
         Err(format!("the two poles must lie on opposite meridians, and {first_lon} and {second_lon} do not"))
-    }
-}
-
-/// The names of a longitude and a latitude.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Names {
-    pub(crate) lon: String,
-    pub(crate) lat: String,
-}
-
-impl FromStr for Names {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(',') {
-            Some((lon, lat)) if !lon.is_empty() && !lat.is_empty() => {
-                Ok(Self { lon: lon.to_owned(), lat: lat.to_owned() })
-            }
-            _ => Err("two names are needed: LON,LAT".to_owned()),
-        }
     }
 }

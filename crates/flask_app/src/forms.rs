@@ -9,6 +9,7 @@ use boundary::regrid::{DEFAULT_LARGEST_RESULT, Limits, Method, target_count};
 use coupling::Options;
 use dataset::Header;
 use dataset::heights::{self, Overrides};
+use grid::CoordinateNames;
 use serde_json::{Map, Value};
 use web::{Choice, Error, Fields};
 use workflow::Step;
@@ -21,6 +22,9 @@ pub(crate) const COARSEST_STEP_DEGREES: f64 = 90.0;
 pub(crate) const MOST_ROWS: usize = 200;
 /// No two places are farther apart.
 const HALF_WAY_ROUND_KM: f64 = 20_100.0;
+
+/// The field with the names of longitude and latitude in the ocean grid.
+pub(crate) const OCEAN_COORDINATES: &str = "ocean_coordinates";
 
 /// What a form is checked against.
 #[derive(Debug, Default)]
@@ -139,10 +143,14 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     if grid == OceanGrid::Custom && !situation.has_own_grid && !situation.grid_sent {
         fields.error("file", "Choose the file with your ocean grid, or take the built-in grid.");
     }
+    let names = ocean_coordinates(fields).filter(|_| grid == OceanGrid::Custom);
     let release = fields.choice(Release::FIELD, situation.release);
     let mut body = Map::new();
     body.insert("topo_var".into(), topography.into());
     body.insert("orcafile".into(), grid.as_str().into());
+    if let Some(names) = names {
+        body.insert(OCEAN_COORDINATES.into(), names.to_string().into());
+    }
     // Absent where the file says it: bodies of before are what they were.
     for name in ["units", "positive"] {
         if let Some(word) = fields.optional(name).filter(|word| !word.is_empty()) {
@@ -304,6 +312,19 @@ fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
         }
     }
     body
+}
+
+/// The names of longitude and latitude in an ocean grid of the modeller's own, where they are given.
+fn ocean_coordinates(fields: &mut Fields) -> Option<CoordinateNames> {
+    let text = given(fields, OCEAN_COORDINATES)?;
+    match text.parse() {
+        Ok(names) => Some(names),
+        Err(error) => {
+            let error: String = error;
+            fields.error(OCEAN_COORDINATES, format!("{}.", capitalised(&error)));
+            None
+        }
+    }
 }
 
 /// A field that was filled in.
@@ -494,6 +515,20 @@ mod tests {
                     .is_err()
             );
         }
+    }
+
+    #[test]
+    fn the_coordinates_of_an_own_ocean_grid_are_two_names() {
+        let situation = Situation { has_own_grid: true, ..ready() };
+        let ask = |grid, names| {
+            let mut form = fields(&[("topo_var", "topo"), ("orcafile", grid), ("ocean_coordinates", names)]);
+            body(Step::Routing, &mut form, &situation)
+        };
+        assert_eq!(ask("custom", " TLONG, TLAT").unwrap()["ocean_coordinates"], "TLONG,TLAT");
+        for (grid, names) in [("custom", ""), ("default", "TLONG,TLAT")] {
+            assert!(!ask(grid, names).unwrap().contains_key("ocean_coordinates"), "{grid}");
+        }
+        assert_eq!(ask("custom", "TLONG").unwrap_err().fields[0].field, "ocean_coordinates");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use grid::{OceanGrid, Points, orca};
+use grid::{CoordinateNames, OceanGrid, Points, orca};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::{DataFile, Finding, Output, RevisionId, Severity};
@@ -22,11 +22,12 @@ pub(crate) struct Ocean {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// The grid that the field `orcafile` chooses: `default` (generated) or `custom` (the latest that was uploaded).
+/// The grid that the field `orcafile` chooses: `default` (generated) or `custom` (the latest that was uploaded), whose longitude and
+/// latitude `ocean_coordinates` may name.
 pub(crate) fn choose(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result<Ocean, StepError> {
     match fields.text("orcafile").as_deref() {
         None | Some("default") => generated(job),
-        Some("custom") => uploaded(job, data_file),
+        Some("custom") => uploaded(job, data_file, fields),
         Some(other) => Err(StepError::Failed(format!(
             "'orcafile' is '{other}': choose default (the built-in ocean grid) or custom (the one you uploaded)"
         ))),
@@ -51,7 +52,13 @@ fn generated(job: &Job<'_>) -> Result<Ocean, StepError> {
     Ok(Ocean { points: built_in.points.clone(), parent: None, asset, findings: Vec::new() })
 }
 
-fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Ocean, StepError> {
+fn uploaded(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result<Ocean, StepError> {
+    let names = fields.text("ocean_coordinates").filter(|text| !text.is_empty());
+    let names: Option<CoordinateNames> = names
+        .map(|text| {
+            text.parse().map_err(|why| StepError::Failed(format!("'ocean_coordinates' is '{text}': {why}")))
+        })
+        .transpose()?;
     let revisions = job.store.revisions(job.run.data_file)?;
     let latest = revisions
         .into_iter()
@@ -64,7 +71,7 @@ fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Ocean, StepError> {
             )
         })?;
     let input = inputs::load(job, data_file, latest)?;
-    let read = OceanGrid::from_dataset(&input.dataset)
+    let read = OceanGrid::find(&input.dataset, names.as_ref())
         .map_err(|error| StepError::Failed(format!("{}: {error}", input.name)))?;
     let findings = read.notes().into_iter().map(|note| Finding {
         code: "ocean-grid-read".into(),

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use grid::CoordinateNames;
 use remap::{Mesh, Weights};
 
-use crate::arguments::{Names, Norm, RemapMethod, RemapWeights, WeightFormat};
+use crate::arguments::{Norm, RemapMethod, RemapWeights, WeightFormat};
 use crate::files;
 
 pub(crate) fn run(arguments: &RemapWeights) -> Result<()> {
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &RemapWeights) -> Result<()> {
 }
 
 /// The grid of a file, and its mask.
-fn read(path: &Path, coordinates: Option<&Names>, mask: Option<&str>) -> Result<Mesh> {
+fn read(path: &Path, coordinates: Option<&CoordinateNames>, mask: Option<&str>) -> Result<Mesh> {
     let file = files::read(path)?;
     let named = coordinates.map(|names| (names.lon.as_str(), names.lat.as_str()));
     let context = || format!("reading the grid of {}", path.display());

@@ -66,10 +66,7 @@ fn t_points(arguments: &arguments::Routing) -> Result<Points> {
         return orca::t_points(&orca::Parameters::default()).context("generating the ocean grid");
     };
     let file = files::read(path)?;
-    let read = match &arguments.ocean_coordinates {
-        Some(names) => OceanGrid::from_named(&file, &names.lon, &names.lat),
-        None => OceanGrid::from_dataset(&file),
-    };
+    let read = OceanGrid::find(&file, arguments.ocean_coordinates.as_ref());
     let read = read.with_context(|| format!("reading the ocean grid {}", path.display()))?;
     for note in read.notes() {
         eprintln!("routing: note: {note}");

@@ -93,6 +93,9 @@ fn model(status: StepStatus) -> Step {
 /// Runs a step with the parameters of the body: those of its page, as text or numbers. `form_key`, a UUID, makes two
 /// requests with the same key one.
 ///
+/// `routing` takes `topo_var`, and with a default: `units`, `positive`, `orcafile` (`default`, or `custom` for the stored ocean grid),
+/// `ocean_coordinates` (`LON,LAT`: names of the longitude and latitude of the cell centres in that grid; found when absent) and `release`.
+///
 /// `calculate_weights` takes, all with a default: `engine` (`mosaic` for IPSLCM5A2, `mosaix` for IPSLCM6), `atmosphere`
 /// (`96x95`), `ocean_grid` (`bathymetry`, `generated`, or the number of a stored grid), `computation` (`corrected` or
 /// `legacy`), `geometry` (`legacy` or `spherical`), `inland_runoff` (`drop`, `nearest-coast` or `spread`), `dist_max_km`,

@@ -7,7 +7,7 @@ use boundary::regrid::{self, Limits, Proposal};
 use boundary::{Release, Silent, subbasins};
 use coupling::{AtmosphereSize, InlandRunoff, Mode, Options};
 use dataset::{Header, topography};
-use grid::OceanGrid;
+use grid::{CoordinateNames, OceanGrid, ReadGrid};
 use serde_json::{Map, Value, json};
 use store::{DataFile, DataFileId, Edit, Finding, Reach, Request, Revision, RunId, Severity, Store};
 use web::upload::Upload;
@@ -90,6 +90,12 @@ pub(crate) async fn request_step(
                 super::files::checked(&upload.name, &upload.staged, &cancel)?;
                 if weights {
                     full_grid(&store, &file, upload)?;
+                } else {
+                    // What is no two names is refused with the other fields.
+                    let names = taken.optional(forms::OCEAN_COORDINATES).filter(|text| !text.is_empty());
+                    if let Ok(names) = names.map(|text| text.parse()).transpose() {
+                        ocean_grid(upload, names.as_ref()).map_err(file_is_gone)?;
+                    }
                 }
                 situation.grid_sent = true;
             }
@@ -119,12 +125,20 @@ fn file_is_gone(mut error: Error) -> Error {
     error
 }
 
+/// Reads a grid that came with a form.
+fn ocean_grid(upload: &Upload, names: Option<&CoordinateNames>) -> Result<ReadGrid, Error> {
+    let file = dataset::read_as(upload.staged.path(), &upload.name)
+        .map_err(|error| super::files::refused(&upload.name, error))?;
+    OceanGrid::find(&file, names).map_err(|error| {
+        let field = if names.is_some() { forms::OCEAN_COORDINATES } else { "file" };
+        Error::field(field, format!("{}: {error}.", upload.name))
+    })
+}
+
 /// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
 fn full_grid(store: &Store, file: &DataFile, upload: &Upload) -> Result<(), Error> {
     let refused = |why: String| Error::field("file", format!("{}: {why}.", upload.name));
-    let read = dataset::read_as(upload.staged.path(), &upload.name);
-    let read = read.map_err(|error| super::files::refused(&upload.name, error))?;
-    let read = OceanGrid::from_dataset(&read).map_err(|error| refused(error.to_string()))?;
+    let read = ocean_grid(upload, None)?;
     if read.grid.mesh().is_none() {
         let why = read.no_mesh_because.map(|why| format!(" ({why})")).unwrap_or_default();
         return Err(refused(format!(
@@ -259,7 +273,8 @@ fn form_values(step: Step, release: Release, given: &Map<String, Value>) -> Map<
             "base": "latest", "release": release.as_str(),
         }),
         Step::Routing => json!({
-            "topo_var": "", "units": "", "positive": "", "orcafile": "default", "release": release.as_str(),
+            "topo_var": "", "units": "", "positive": "", "orcafile": "default", "ocean_coordinates": "",
+            "release": release.as_str(),
         }),
         Step::Pft | Step::Subbasins => json!({ "release": release.as_str() }),
         Step::CalculateWeights => {

@@ -1,5 +1,7 @@
 //! The defects of the original that the pages had: none of them here.
 
+use dataset::{Attributes, Dataset};
+use ndarray::Array2;
 use reqwest::Method;
 use serde_json::json;
 use store::{DataFileId, StepState};
@@ -541,6 +543,38 @@ async fn d30_a_grid_that_is_sent_is_taken_whatever_else_the_form_says() {
     send("topo").await.is(303);
     assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_some());
     assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["orcafile"], "custom");
+}
+
+#[actix_web::test]
+async fn the_coordinates_of_an_own_ocean_grid_can_be_named() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    // Two grids in one file, neither with a customary name.
+    let mut grids = Dataset::new();
+    for name in ["lon_east", "lat_east", "lon_west", "lat_west"] {
+        let values =
+            Array2::from_shape_fn((4, 6), |(j, i)| if name.starts_with("lat") { j } else { i } as f64);
+        grids.add_f64(name, &["y", "x"], values.into_dyn(), Attributes::new());
+    }
+    let grids = dataset::to_bytes(&grids).unwrap();
+    let path = format!("/{id}/routing");
+    let send = async |names| {
+        let fields = [("topo_var", "topo"), ("orcafile", "custom"), ("ocean_coordinates", names)];
+        ada.post_file(&path, &fields, Some(("grids.nc", grids.clone()))).await
+    };
+    for (names, told) in [
+        ("", "name the two of the cell centres"),
+        ("lon_east", "Two names are needed: LON,LAT."),
+        ("lon_east,lat_north", "there is no variable"),
+    ] {
+        let refused = send(names).await.is(422).text();
+        assert!(refused.contains(told) && refused.contains("choose it again"), "{names}: {refused}");
+        assert!(server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_none());
+    }
+    send("lon_west, lat_west").await.is(303);
+    assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["ocean_coordinates"], "lon_west,lat_west");
+    assert!(ada.get(&path).await.text().contains("lon_west,lat_west"), "kept for the next run");
 }
 
 #[actix_web::test]

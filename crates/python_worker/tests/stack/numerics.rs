@@ -219,6 +219,14 @@ fn d30_the_default_grid_can_be_chosen_again_after_an_upload() {
     let (shape, parents) = route("custom");
     assert_eq!(shape, [74, 92]);
     assert!(parents.contains(&uploaded.id));
+    let named = json!({"topo_var": "topo", "orcafile": "custom", "ocean_coordinates": "glamf,gphif"});
+    ask(store, file, Step::Routing, named);
+    idle(store);
+    becomes(store, file, Step::Routing, StepState::Done);
+    let bathy = dataset::read(store.path(&of_type(store, file, FileType::Bathy).pop().unwrap())).unwrap();
+    let lon = bathy.variable("nav_lon").unwrap().decode().unwrap();
+    let corner = own.mesh().unwrap().f.points.lon_deg[[10, 10]];
+    assert_eq!(lon[[10, 10]], corner);
     assert_eq!(route("default").0, [149, 182]);
     one.end();
 }
@@ -241,6 +249,11 @@ fn d3_d24_bad_tasks_fail_with_a_sentence() {
         (Step::Routing, json!({"topo_var": "nothing"}), "nothing"),
         (Step::Routing, json!({"topo_var": "topo", "release": "1999"}), "1999"),
         (Step::Routing, json!({"topo_var": "topo", "orcafile": "other"}), "default"),
+        (
+            Step::Routing,
+            json!({"topo_var": "topo", "orcafile": "custom", "ocean_coordinates": "TLONG"}),
+            "two names are needed: LON,LAT",
+        ),
         (Step::Regrid, regrid("nan"), "Step"),
         (Step::Regrid, regrid("inf"), "Step"),
         (Step::Regrid, regrid("0"), "Step"),
