@@ -24,6 +24,10 @@ test *args:
 fmt:
     cargo fmt
 
+# Fuzz a parser: `just fuzz cells 60`; without a name, list the targets.
+fuzz *args:
+    scripts/fuzz {{args}}
+
 # All benchmarks, or those of one package: `just bench -p boundary`.
 bench *args:
     cargo bench --locked {{args}}

@@ -1,4 +1,5 @@
-//! Any bytes as a classic file: header, values, what is said about it, its coordinates, and writing it again.
+//! Any bytes as a file: header, values, what is said about it, its coordinates, and writing it again. Bytes that are no
+//! classic file are named for what they are.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -205,6 +205,33 @@ pub(crate) fn parse(text: &str) -> Result<Envelope, (Option<Value>, String)> {
 mod tests {
     use super::*;
     use boundary::edit::Operation;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_frame_is_a_request_or_an_error_in_words(
+            seed in 0_usize..5,
+            at in 0_usize..160,
+            removed in 0_usize..8,
+            put in "[ -~\u{e9}]{0,8}|-?[0-9]{1,25}|null|[\\[{]{0,200}",
+        ) {
+            const SEEDS: [&str; 5] = [
+                r#"{"id":7,"type":"apply","key":"0192f0c1-7bd3-7b9e-a52c-2d8c1d2c9b11","at":[2],"action":{"operation":{"relative":{"value":-200.0}},"selection":{"box":{"lon":[0,10],"lat":[40,50]}}}}"#,
+                r#"{"id":4,"type":"undo","key":"0192f0c1-7bd3-7b9e-a52c-2d8c1d2c9b11"}"#,
+                r#"{"id":5,"type":"view","window":[0,0,12,8],"level":3}"#,
+                r#"{"id":6,"type":"ping"}"#,
+                "",
+            ];
+            let mut frame: Vec<char> = SEEDS[seed].chars().collect();
+            let start = at.min(frame.len());
+            let end = (start + removed).min(frame.len());
+            frame.splice(start..end, put.chars());
+            let frame: String = frame.into_iter().collect();
+            if let Err((_, message)) = parse(&frame) {
+                prop_assert!(!message.is_empty());
+            }
+        }
+    }
 
     #[test]
     fn requests_are_read_and_what_is_wrong_with_one_is_said() {

@@ -237,6 +237,8 @@ fn broken(error: MultipartError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn name(description: &[u8]) -> String {
@@ -261,6 +263,38 @@ mod tests {
         assert_eq!(name(b"form-data; name=file"), "");
         let long = format!("form-data; name=file; filename=\"{}\"", "x".repeat(500));
         assert_eq!(name(long.as_bytes()).len(), MAX_NAME);
+    }
+
+    proptest! {
+        #[test]
+        fn any_description_gives_a_name_for_messages_or_is_told(
+            seed in 0_usize..4,
+            at in 0_usize..70,
+            removed in 0_usize..8,
+            put in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            const SEEDS: [&[u8]; 4] = [
+                b"form-data; name=\"file\"; filename=\"eocene.nc\"",
+                b"form-data; name=file; filename*=UTF-8''%C3%A9oc.nc",
+                b"form-data; name=file; filename*=iso-8859-1'fr'%E9oc.nc; filename=x",
+                b"form-data; name=\"topo_var\"",
+            ];
+            let mut description = SEEDS[seed].to_vec();
+            let start = at.min(description.len());
+            let end = (start + removed).min(description.len());
+            description.splice(start..end, put);
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(&description) {
+                headers.insert(CONTENT_DISPOSITION, value);
+            }
+            if let Ok(described) = described(&headers) {
+                let name = file_name(&described);
+                prop_assert!(name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control));
+                prop_assert_eq!(name.trim(), &name);
+                let kept = store::clean_filename(&name);
+                prop_assert!(!kept.contains(['/', '\\', '\0']) && kept.ends_with(".nc") && !kept.starts_with('.'));
+            }
+        }
     }
 
     #[test]
