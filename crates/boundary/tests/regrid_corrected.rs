@@ -635,3 +635,49 @@ fn what_is_proposed_fits_the_file() {
     let regional = proposal(&map(&cells(30.0, 50.0, 40), &cells(340.0, 380.0, 80), relief));
     assert!(!regional.global && (regional.step_degrees - 0.5).abs() < 1e-9);
 }
+
+#[test]
+fn the_nearest_cell_of_any_shape_is_a_hole_where_it_has_none_and_nothing_beyond_the_map() {
+    // A regional map on turned axes, so that its cells are no longitudes times latitudes; one of them is a hole.
+    let place = |j: usize, i: usize| {
+        let (x, y) = (i as f64 - 9.5, j as f64 - 9.5);
+        (20.0 + x - 0.3 * y, 10.0 + y + 0.3 * x)
+    };
+    let plane = |value: &dyn Fn(usize, usize) -> f64| {
+        Array2::from_shape_fn((20, 20), |(j, i)| value(j, i)).into_dyn()
+    };
+    let hole = (9, 9);
+    let mut source = Dataset::new();
+    let units = |units: &str| Attributes::new().with("units", units);
+    source.add_f64("lon", &["y", "x"], plane(&|j, i| place(j, i).0), units("degrees_east"));
+    source.add_f64("lat", &["y", "x"], plane(&|j, i| place(j, i).1), units("degrees_north"));
+    let value = |j, i| if (j, i) == hole { f64::NAN } else { (20 * j + i) as f64 };
+    source.add_f64("t", &["y", "x"], plane(&value), units("K"));
+    let output = regrid(&source, &parameters(0.5, Method::Nearest));
+    let made = output.dataset;
+    let (t, lat, lon) = (values(&made, "t"), values(&made, "lat"), values(&made, "lon"));
+    let (mut holes, mut known) = (0, 0);
+    for (at, value) in t.indexed_iter() {
+        let (x, y) = (lon[at[1]] - 20.0, lat[at[0]] - 10.0);
+        // Column and row, of cells of one.
+        let turned = ((x + 0.3 * y) / 1.09 + 9.5, (y - 0.3 * x) / 1.09 + 9.5);
+        let within = |margin: f64| {
+            [turned.0, turned.1].iter().all(|part| (-0.5 - margin..=19.5 + margin).contains(part))
+        };
+        let off_edge = [turned.0, turned.1].iter().all(|part| (part.fract().abs() - 0.5).abs() > 0.05);
+        if !within(0.1) {
+            assert!(value.is_nan(), "{at:?}: {value} beyond the map");
+        } else if within(-0.1) && off_edge {
+            let nearest = (turned.1.round() as usize, turned.0.round() as usize);
+            assert_eq!(value.is_nan(), nearest == hole, "{at:?}");
+            if nearest == hole {
+                holes += 1;
+            } else {
+                known += 1;
+                assert_eq!(*value, (20 * nearest.0 + nearest.1) as f64, "{at:?}");
+            }
+        }
+    }
+    assert!(holes > 0 && known > 500, "{holes} {known}");
+    assert!(output.findings.iter().any(|f| f.message.contains("outside the source")));
+}

@@ -52,6 +52,7 @@ mod weights;
 pub use clip::{Overlap, polygon_overlap};
 pub use file::{Format, to_dataset};
 pub use mesh::{Error, Mesh};
+pub use nearest::centres_covered;
 pub use overlap::{Moments, Overlaps, overlaps};
 pub use read::ReadError;
 pub use weights::{Method, Norm, Weights, weights};

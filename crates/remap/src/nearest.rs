@@ -9,8 +9,54 @@ use std::cmp::Ordering;
 use grid::sphere::Vector;
 use rayon::prelude::*;
 
+use crate::index::{Bounds, Index};
 use crate::weights::{Links, of_links};
 use crate::{Mesh, Method, Weights};
+
+/// For every target cell whether its centre lies in a source cell that takes part.
+pub fn centres_covered(source: &Mesh, target: &Mesh) -> Vec<bool> {
+    let index = Index::new(source.len(), |cell, polygon| {
+        polygon.clear();
+        if source.active()[cell] {
+            source.polygon(cell, polygon);
+        }
+    });
+    (0..target.len())
+        .into_par_iter()
+        .map_init(
+            || (Vec::new(), Vec::new()),
+            |(found, polygon), cell| {
+                let centre = target.centre(cell);
+                index.find(&Bounds::of_point(centre), found);
+                found.iter().any(|&source_cell| {
+                    source.polygon(source_cell as usize, polygon);
+                    encloses(polygon, centre)
+                })
+            },
+        )
+        .collect()
+}
+
+/// True for a point inside of a polygon of great circles, or within rounding of its edge.
+fn encloses(polygon: &[Vector], point: Vector) -> bool {
+    /// Sine of the angle to an edge that still counts as on it.
+    const ON_EDGE: f64 = 1e-9;
+    // Seen from a point inside, the corners go around it once.
+    let mut turn = 0.0;
+    for (at, &from) in polygon.iter().enumerate() {
+        let to = polygon[(at + 1) % polygon.len()];
+        let normal = from.cross(to);
+        let lies_between = from.dot(to) <= from.dot(point) && from.dot(to) <= to.dot(point);
+        let length = normal.dot(normal).sqrt();
+        if lies_between && length > 0.0 && (normal.dot(point) / length).abs() <= ON_EDGE {
+            return true;
+        }
+        // The angle between both corners as the point sees them.
+        turn += normal.dot(point).atan2(point.cross(from).dot(point.cross(to)));
+    }
+    // A point on the other side of the globe sees the corners go around it too.
+    turn.abs() > std::f64::consts::PI && polygon.iter().all(|corner| corner.dot(point) > 0.0)
+}
 
 pub(crate) fn nearest(source: &Mesh, target: &Mesh) -> Weights {
     let tree = Tree::new(

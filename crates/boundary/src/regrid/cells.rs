@@ -12,6 +12,8 @@ use super::source::Cells;
 pub(super) struct CellWeights {
     method: remap::Method,
     all: Weights,
+    /// Target cells that may have a value: with the nearest cell there is one everywhere, also far from a regional map.
+    covered: Option<Vec<bool>>,
     nearest: Option<Weights>,
     masked: Option<(Vec<bool>, Weights)>,
 }
@@ -25,11 +27,15 @@ impl CellWeights {
             Method::Nearest => remap::Method::Nearest,
         };
         let all = remap::weights(source, target, method, Norm::DestArea);
-        Self { method, all, nearest: None, masked: None }
+        let covered = (method == remap::Method::Nearest).then(|| remap::centres_covered(source, target));
+        Self { method, all, covered, nearest: None, masked: None }
     }
 
     /// Number of target cells of which too little is covered by source cells.
     pub(super) fn outside(&self, min_valid_fraction: f64) -> usize {
+        if let Some(covered) = &self.covered {
+            return covered.iter().filter(|&&covered| !covered).count();
+        }
         let enough = |part: f64| part > 0.0 && part >= min_valid_fraction - 1e-9;
         self.all.target_fraction.iter().filter(|&&part| !enough(part)).count()
     }
@@ -70,9 +76,10 @@ impl CellWeights {
     /// The sums over the cells that are `kept`.
     fn sums(&mut self, cells: &Cells, target: &Mesh, plane: &[f64], kept: Vec<bool>) -> Vec<Sum> {
         let all = kept.iter().zip(cells.mesh.active()).all(|(&kept, &active)| kept || !active);
-        // The links of the first order stand for themselves; slopes and the cells around a point change with the
-        // mask.
-        let fixed = self.method == remap::Method::Conservative || all;
+        // The links of the first order stand for themselves, and a hole next to a point is a hole; slopes and the cells
+        // around a point change with the mask.
+        let stand_alone = matches!(self.method, remap::Method::Conservative | remap::Method::Nearest);
+        let fixed = stand_alone || all;
         if !fixed && self.masked.as_ref().is_none_or(|(mask, _)| *mask != kept) {
             let weights = cells
                 .mesh
@@ -88,6 +95,9 @@ impl CellWeights {
         (0..weights.target_area_sr.len())
             .into_par_iter()
             .map(|cell| {
+                if self.covered.as_ref().is_some_and(|covered| !covered[cell]) {
+                    return Sum::default();
+                }
                 let links = weights.row(cell).filter(|&(source, _)| kept[source]);
                 links.fold(Sum::default(), |sum, (source, weight)| Sum {
                     values: sum.values + weight * plane[source],
