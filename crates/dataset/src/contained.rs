@@ -298,12 +298,22 @@ pub(crate) fn convert(path: &Path, name: &str, part: Part, cancel: &Cancel) -> R
         run(command, time.wall, cancel).map_err(Error::io(name, "could not run the reader for"))?;
     let (greeted, result) = parse_report(&text);
     let doing = if part == Part::Header { "reading its header" } else { "reading its values" };
-    let too_slow = |seconds: u64, kind: &str| {
-        failed(format!("the file is damaged: {doing} took longer than {seconds} s{kind}. {COPY_AGAIN}"))
+    // A busy machine makes the clock run out, and says nothing of the file; processor time is the file's own.
+    let timed_out = || {
+        failed(format!(
+            "{doing} took longer than {} s on this machine, which may only be busy. Try again later",
+            time.wall.as_secs()
+        ))
+    };
+    let too_costly = || {
+        failed(format!(
+            "the file is damaged, or too costly to read: {doing} took longer than {} s of processor time. {COPY_AGAIN}",
+            time.cpu_seconds
+        ))
     };
     let status = match end {
         End::Cancelled => return Err(cancelled()),
-        End::TimedOut => return Err(too_slow(time.wall.as_secs(), "")),
+        End::TimedOut => return Err(timed_out()),
         End::Itself(status) => status,
     };
     let report = match result {
@@ -319,8 +329,8 @@ pub(crate) fn convert(path: &Path, name: &str, part: Part, cancel: &Cancel) -> R
             "the reader did not start: its main must call dataset::contained::run_if_child first".to_owned(),
         )),
         None if status.success() => Ok(Converted { file: output, report }),
-        Some(Some(rustix::process::Signal::ALARM)) => Err(too_slow(time.wall.as_secs(), "")),
-        Some(Some(rustix::process::Signal::XCPU)) => Err(too_slow(time.cpu_seconds, " of processor time")),
+        Some(Some(rustix::process::Signal::ALARM)) => Err(timed_out()),
+        Some(Some(rustix::process::Signal::XCPU)) => Err(too_costly()),
         _ => Err(failed(format!(
             "the file is damaged, or {doing} needs more than {} MiB of memory (the reader {}). {COPY_AGAIN}",
             memory_bytes >> 20,
