@@ -99,8 +99,8 @@ pub enum Error {
     /// Some cells have no height.
     #[error(
         "{count} of {cells} cells of variable '{name}' have no value, the first at latitude {lat}, longitude {lon}: \
-         fill them (a refined grid has none along its edges: regrid with a periodic longitude and nearest values at the \
-         poles, or with the source's own resolution) and run routing again{causes}"
+         regrid the original file with the release 'corrected', which leaves no gaps along the edges of a global map, or fill \
+         them, and run routing again{causes}"
     )]
     Missing {
         /// The variable.
