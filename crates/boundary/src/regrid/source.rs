@@ -2,7 +2,7 @@
 
 use dataset::axes::{self, Axes};
 use dataset::cf::{self, CoordinatesError, GridKind, Wanted};
-use dataset::{Dataset, Values, Variable};
+use dataset::{Dataset, Values};
 use ndarray::Ix2;
 use remap::Mesh;
 
@@ -114,20 +114,7 @@ fn bounds(source: &Dataset, axis: &axes::Axis) -> Option<Vec<[f64; 2]>> {
     let coordinate = source.variable(axis.name())?;
     let bounds = source.variable(coordinate.attributes.text("bounds")?.trim())?;
     let values = bounds.decode()?.into_dimensionality::<Ix2>().ok()?;
-    let per_unit = degrees_per_unit(coordinate, axis)?;
+    let per_unit = axes::degrees_per_unit(&coordinate.name, &coordinate.attributes).ok()?;
     (values.dim() == (axis.degrees().len(), 2))
         .then(|| values.rows().into_iter().map(|row| [row[0] * per_unit, row[1] * per_unit]).collect())
-}
-
-/// Degrees for one unit of a stored coordinate, by what its values were read as.
-fn degrees_per_unit(coordinate: &Variable, axis: &axes::Axis) -> Option<f64> {
-    let stored = coordinate.decode()?;
-    let (stored, read) =
-        stored.iter().zip(axis.degrees()).find(|(stored, _)| stored.abs() > 0.0).map(|(s, r)| (*s, *r))?;
-    let ratio = read / stored;
-    // Turns of longitudes aside it is one of these.
-    [1.0, -1.0, 1.0_f64.to_degrees()]
-        .into_iter()
-        .find(|unit| (ratio - unit).abs() < 1e-3 * unit.abs())
-        .or(Some(1.0))
 }
