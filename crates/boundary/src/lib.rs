@@ -27,7 +27,7 @@ pub mod subbasins;
 
 pub use dataset::{Finding, Severity};
 pub use elevation::Elevation;
-pub use ocean_field::OceanFieldError;
+pub use ocean_field::{Depths, OceanFieldError};
 pub use output::Output;
 pub use progress::{Progress, Silent};
 pub use release::{Release, UnknownRelease};

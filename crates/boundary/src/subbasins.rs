@@ -49,7 +49,7 @@ impl Basin {
 }
 
 /// Why there are no sub-basins.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message says what each field is")]
 pub enum Error {
     #[error(transparent)]

@@ -17,6 +17,9 @@ pub enum Error {
     /// Coordinates that are none.
     #[error("the ocean coordinates cannot be read: {0}")]
     Grid(#[from] grid::Error),
+    /// A bathymetry whose numbers are no depths.
+    #[error("the bathymetry cannot be read: {0}")]
+    Bathymetry(#[from] boundary::OceanFieldError),
     /// A variable that must be there.
     #[error("the {file} file has no variable {wanted}; it has {known}")]
     NoVariable {

@@ -1,11 +1,12 @@
 //! The three inputs read from labelled files, and the checks that make their errors understandable.
 
+use dataset::axes::one_map;
 use dataset::{Dataset, Variable};
 use grid::sphere::Vector;
 use grid::{Fold, OceanGrid, Overlap, Points, Topology};
-use ndarray::{Array2, Axis, Ix2};
+use ndarray::Array2;
 
-use boundary::Finding;
+use boundary::{Depths, Finding};
 
 use crate::error::Error;
 use crate::fold::{self, Point};
@@ -13,9 +14,6 @@ use crate::ocean::Basins;
 
 /// How far apart two copies of one point may lie, in metres: files in single precision are off by 150 m.
 const SAME_POINT_M: f64 = 200.0;
-
-/// Deeper than any ocean: a fill value that the file does not declare.
-const DEEPEST_M: f64 = 20_000.0;
 
 /// The inputs, read and checked.
 #[derive(Debug, Clone)]
@@ -55,18 +53,11 @@ impl Input {
             ));
         }
         let shape = grid.shape();
-        let depth = map(bathymetry, "bathymetry", &["Bathymetry", "bathymetry"], shape)?;
-        let depth = depth.mapv_into(|depth| if depth.abs() <= DEEPEST_M { depth } else { f64::NAN });
-        let missing = depth.iter().filter(|depth| depth.is_nan()).count();
-        if missing > 0 {
-            findings.push(Finding::warning(
-                "bathymetry-missing-values",
-                format!(
-                    "{missing} cells of the bathymetry hold no depth (not a number, a fill value, or more than {DEEPEST_M} m): they \
-                     count as land."
-                ),
-            ));
-        }
+        let variable = variable(bathymetry, "bathymetry", &["Bathymetry", "bathymetry"])?;
+        let depths = Depths::read(variable)?;
+        fits(&variable.name, &depths.depth_m, shape)?;
+        // Fill values are counted among the cells without a depth.
+        findings.extend(depths.findings.into_iter().filter(|finding| finding.code != "default-fill-values"));
         let basin = |names: &'static [&'static str; 2]| -> Result<Array2<i32>, Error> {
             let values = map(basins, "sub-basins", names, shape)?;
             // Where nothing is known is in no basin.
@@ -83,7 +74,7 @@ impl Input {
             pacific: basin(&["pacmsk", "tmaskpac"])?,
             indian: basin(&["indmsk", "tmaskind"])?,
         };
-        Ok(Self { grid, bathymetry_m: depth, basins, findings })
+        Ok(Self { grid, bathymetry_m: depths.depth_m, basins, findings })
     }
 }
 
@@ -127,29 +118,40 @@ fn of_c_grid(coordinates: &Dataset) -> Result<Dataset, Error> {
     }
 }
 
-/// The map under the first of the names that the file has, leading dimensions of length one dropped.
+/// The variable under the first of the names that the file has.
+fn variable<'a>(
+    dataset: &'a Dataset,
+    file: &'static str,
+    names: &'static [&'static str; 2],
+) -> Result<&'a Variable, Error> {
+    names.iter().find_map(|name| dataset.variable(name)).ok_or_else(|| Error::NoVariable {
+        file,
+        wanted: names[0],
+        known: dataset::listed(&dataset.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>()),
+    })
+}
+
+/// The map under the first of the names that the file has, dimensions of length one dropped.
 fn map(
     dataset: &Dataset,
     file: &'static str,
     names: &'static [&'static str; 2],
     grid: (usize, usize),
 ) -> Result<Array2<f64>, Error> {
-    let variable: &Variable =
-        names.iter().find_map(|name| dataset.variable(name)).ok_or_else(|| Error::NoVariable {
-            file,
-            wanted: names[0],
-            known: dataset::listed(&dataset.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>()),
-        })?;
+    let variable = variable(dataset, file, names)?;
     let not_a_map = || Error::NotAMap { name: variable.name.clone(), shape: variable.shape().to_vec() };
-    let mut values = variable.decode().ok_or_else(not_a_map)?;
-    while values.ndim() > 2 && values.shape()[0] == 1 {
-        values = values.index_axis_move(Axis(0), 0);
-    }
-    let values = values.into_dimensionality::<Ix2>().map_err(|_| not_a_map())?;
-    if values.dim() != grid {
-        return Err(Error::Shape { name: variable.name.clone(), found: values.dim(), grid });
-    }
+    let values = variable.decode().ok_or_else(not_a_map)?;
+    let (values, _) = one_map(variable, values).ok_or_else(not_a_map)?;
+    fits(&variable.name, &values, grid)?;
     Ok(values)
+}
+
+/// A field of another shape than the grid belongs to another grid.
+fn fits(name: &str, values: &Array2<f64>, grid: (usize, usize)) -> Result<(), Error> {
+    if values.dim() == grid {
+        return Ok(());
+    }
+    Err(Error::Shape { name: name.to_owned(), found: values.dim(), grid })
 }
 
 /// The grid must go around the globe, and where it nearly repeats itself, it must repeat itself.

@@ -89,6 +89,45 @@ fn missing_depths_are_land_and_said_to_be() {
     assert!(sea > 0);
 }
 
+/// The bathymetry of `good` in other numbers: each with the attributes that say what they are.
+fn encoded(attributes: Attributes, encode: impl Fn(f64) -> f64) -> Files {
+    let mut files = good();
+    change(&mut files.bathymetry, "Bathymetry", |_, depth| encode(depth.max(0.0)));
+    for variable in &mut files.bathymetry.variables {
+        if variable.name == "Bathymetry" {
+            variable.attributes = attributes.clone();
+        }
+    }
+    files
+}
+
+#[test]
+fn depths_in_any_units_and_direction_are_the_same_depths() {
+    let plain = encoded(Attributes::new(), |depth| depth).read().expect("good");
+    let units = |units: &str| Attributes::new().with("units", units);
+    let up = Attributes::new().with("units", "m").with("positive", "up");
+    for (files, code) in [
+        (encoded(units("km"), |depth| depth / 1000.0), "units-converted"),
+        (encoded(units("cm"), |depth| depth * 100.0), "units-converted"),
+        (encoded(units("fathoms"), |depth| depth / 1.8288), "units-converted"),
+        (encoded(up, |depth| if depth > 0.0 { -depth } else { 300.0 }), "heights-turned"),
+        (encoded(Attributes::new(), |depth| if depth > 0.0 { -depth } else { 300.0 }), "direction-doubtful"),
+    ] {
+        let read = files.read().expect("good");
+        let codes: Vec<&str> = read.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [code]);
+        for (read, plain) in read.bathymetry_m.iter().zip(&plain.bathymetry_m) {
+            assert!((read - plain).abs() < 1e-9, "{code}: {read} for {plain}");
+        }
+    }
+}
+
+#[test]
+fn units_that_are_no_depth_are_refused() {
+    let said = message(&encoded(Attributes::new().with("units", "kelvin"), |depth| depth));
+    assert!(said.contains("'Bathymetry' has units \"kelvin\"") && said.contains("correct"), "{said}");
+}
+
 #[test]
 fn a_basin_holds_zeros_and_ones() {
     let mut files = good();
@@ -142,7 +181,7 @@ fn a_part_of_the_globe_is_refused() {
 
 #[test]
 fn without_sea_there_is_nothing_to_couple() {
-    let files = Files::with_depths(f_pivot(42, 35), |_, _| -100.0);
+    let files = Files::with_depths(f_pivot(42, 35), |_, _| 0.0);
     let run = coupling::run(&files.read().expect("good"), &Options::default(), &mut |_| {});
     assert!(matches!(run, Err(Error::NoSea)));
 }

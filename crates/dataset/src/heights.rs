@@ -18,8 +18,15 @@ pub const GRAVITY_M_S2: f64 = 9.806_65;
 /// Heights beyond this are none of any planet, m.
 pub const IMPLAUSIBLE_M: f64 = 100_000.0;
 
-/// The deepest trench of the Earth is 10.9 km deep, and the highest mountain 8.8 km high; a margin for other times, m.
-const OF_THE_EARTH_M: (f64, f64) = (-12_000.0, 9500.0);
+/// A depth beyond this is no depth of an ocean grid but a fill value that the file does not declare, m: such cells have no value.
+pub const MAX_DEPTH_M: f64 = 20_000.0;
+
+/// The deepest trench of the Earth is 10.9 km deep; a margin for other times, m. What is deeper, up to [`MAX_DEPTH_M`], is kept and
+/// found.
+pub const DEEPEST_OF_EARTH_M: f64 = 12_000.0;
+
+/// The same, and the highest mountain is 8.8 km high.
+const OF_THE_EARTH_M: (f64, f64) = (-DEEPEST_OF_EARTH_M, 9500.0);
 
 /// Heights of the Earth in kilometres are within this.
 const OF_THE_EARTH_KM: f64 = 12.0;
@@ -85,6 +92,11 @@ impl Units {
     /// The height in metres that a number of these units is.
     pub fn metres(self, number: f64) -> f64 {
         number * self.factor / self.divisor
+    }
+
+    /// The number of these units that a height in metres is.
+    pub fn of_metres(self, metres: f64) -> f64 {
+        metres * self.divisor / self.factor
     }
 
     /// Units by what files say: `km`, `metres above sea level`, `m2 s-2`, `m**2 s**-2`, `J/kg`. `None` for what is no height.
