@@ -33,11 +33,11 @@ pub fn mark(field: ArrayView2<f64>, latitude: ArrayView2<f64>, elevation: Elevat
     }
     let sea_in_the_south = |value: f64| match elevation {
         Elevation::PositiveUp => value <= 0.0,
-        Elevation::PositiveDown => value >= 0.0,
+        Elevation::PositiveDown | Elevation::TopographyDown => value >= 0.0,
     };
     let land = |value: f64| match elevation {
         Elevation::PositiveUp => value > 0.0,
-        Elevation::PositiveDown => value < 0.0,
+        Elevation::PositiveDown | Elevation::TopographyDown => value < 0.0,
     };
     let (mut cells, mut positive) = (0_usize, 0_usize);
     for (&value, &lat) in field.iter().zip(&latitude) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::geometry::{Map, Meaning};
 use super::selection::{Cell, Mask, Point, Selection};
 use super::{Changes, Error, fixes, values};
+use crate::Elevation;
 
 /// The widest channel, cells.
 const MOST_WIDTH: u32 = 100;
@@ -173,15 +174,14 @@ impl Filter {
 
     /// True for a value that the filter lets through; missing values always pass.
     fn passes(self, value: f64, meaning: Meaning, rules: Rules) -> bool {
-        let (land, ocean) = match (meaning, rules) {
+        let elevation = match (meaning, rules) {
             // The release of 2021 took sub-basins for heights, and lets 0 of a bathymetry be ocean.
-            (Meaning::Elevation | Meaning::Plain, _) | (Meaning::Basins, Rules::R2021) => {
-                (value > 0.0, value <= 0.0)
-            }
-            (Meaning::Downwards, _) | (Meaning::Depth, Rules::R2021) => (value < 0.0, value >= 0.0),
-            (Meaning::Depth | Meaning::Basins, Rules::Current) => (value <= 0.0, value > 0.0),
+            (Meaning::Basins, Rules::R2021) => Elevation::PositiveUp,
+            (Meaning::Depth, Rules::R2021) => Elevation::TopographyDown,
+            // A plain map is filtered by its sign.
+            (meaning, _) => meaning.elevation().unwrap_or(Elevation::PositiveUp),
         };
-        (self.land || !land) && (self.ocean || !ocean)
+        (self.land || !elevation.is_land(value)) && (self.ocean || !elevation.is_sea(value))
     }
 }
 

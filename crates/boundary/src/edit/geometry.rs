@@ -31,17 +31,15 @@ impl Meaning {
     pub fn elevation(self) -> Option<Elevation> {
         match self {
             Self::Elevation => Some(Elevation::PositiveUp),
-            Self::Depth | Self::Downwards | Self::Basins => Some(Elevation::PositiveDown),
+            Self::Depth | Self::Basins => Some(Elevation::PositiveDown),
+            Self::Downwards => Some(Elevation::TopographyDown),
             Self::Plain => None,
         }
     }
 
     /// True for a cell of the sea; false everywhere on a plain map.
     pub fn is_sea(self, value: f64) -> bool {
-        match self {
-            Self::Downwards => value >= 0.0,
-            other => other.elevation().is_some_and(|elevation| elevation.is_sea(value)),
-        }
+        self.elevation().is_some_and(|elevation| elevation.is_sea(value))
     }
 
     pub(super) fn described(self) -> &'static str {

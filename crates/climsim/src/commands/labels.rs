@@ -91,15 +91,9 @@ impl Source {
                 variable.name
             );
         }
-        let (mut values_m, positive, findings) = heights.into_counted();
+        let (values_m, positive, findings) = heights.into_counted();
         terminal::findings(command, &findings);
-        let mut elevation = Elevation::from(positive);
-        // Depths with land below zero are a topography counted downwards: 0 m is sea as in one of heights, where a bathymetry
-        // has its land.
-        if elevation == Elevation::PositiveDown && values_m.iter().any(|&depth| depth < 0.0) {
-            values_m.mapv_inplace(|depth| 0.0 - depth);
-            elevation = Elevation::PositiveUp;
-        }
+        let elevation = Elevation::of(positive, values_m.iter().copied());
         let (field, dimensions) = axes::one_map(&variable, values_m)
             .with_context(|| format!("{file}: '{}' is not a map (rows and columns)", variable.name))?;
         let source = Self {
