@@ -9,6 +9,7 @@ use boundary::edit::{
     Seams, Selection,
 };
 use dataset::DataType;
+use dataset::heights::Units;
 use grid::{Fold, Overlap};
 use ndarray::Array2;
 
@@ -415,6 +416,78 @@ fn filters_leave_missing_cells_in() {
     assert_eq!(document.apply(action).unwrap().cells, [1, 2]);
     document.undo().unwrap();
     assert_eq!(coast(&document), ["~#?"]);
+}
+
+/// The coast of `rows` in other numbers, with what each is in metres: fixes and checks do the same in all of them.
+#[test]
+fn fixes_count_in_metres_whatever_the_file_counts_in() {
+    let rows = ["~~~~~~", "~3#5#~", "~#~~#~", "~#4##~", "~~~~~~"];
+    let plain = drawn(&rows, Meaning::Elevation);
+    let operations = [
+        Operation::FillSeas { to: Fill::Land { height_m: Some(25.0) } },
+        Operation::FillSeas { to: Fill::Land { height_m: None } },
+        Operation::FillSeas { to: Fill::Sill },
+        Operation::OpenChannel {
+            line: Line { lon_lat: vec![[0.0, -2.0], [3.0, -2.0]], ..Line::default() },
+            width: 1,
+            depth_m: 30.0,
+        },
+        Operation::Smooth { passes: 2, keep_coast: true },
+    ];
+    for (units, per_metre) in [("km", 1e-3), ("cm", 100.0), ("ft", 1.0 / 0.3048), ("m2 s-2", 9.806_65)] {
+        for (meaning, sign) in [(Meaning::Elevation, 1.0), (Meaning::Downwards, -1.0)] {
+            let numbers = plain.values().mapv(|height| sign * per_metre * height);
+            let map = plain.map().clone().with_meaning(meaning).with_units(Units::parse(units));
+            let other = Document::new(map, numbers, DataType::F64).unwrap();
+            for operation in &operations {
+                let action = Action::new(operation.clone(), Selection::All);
+                let (mut plain, mut other) = (plain.clone(), other.clone());
+                assert!(!plain.apply(action.clone()).unwrap().is_empty(), "{operation:?}");
+                other.apply(action).unwrap();
+                for (number, height) in other.values().iter().zip(plain.values()) {
+                    assert!(
+                        (number * sign / per_metre - height).abs() < 1e-9,
+                        "{units} {meaning:?} {operation:?}"
+                    );
+                }
+            }
+            let problems = |document: &Document| {
+                let maps = Maps::new(document.map(), document.values());
+                fitness::check(document.map(), document.values(), &maps, Beside::Nothing).unwrap()
+            };
+            assert_eq!(problems(&other), problems(&plain), "{units} {meaning:?}");
+        }
+    }
+}
+
+#[test]
+fn fixes_of_unknown_units_are_refused_and_plain_edits_are_not() {
+    let map = drawn(&["~#~"], Meaning::Elevation).map().clone().with_units(None);
+    let mut document = Document::new(map, ndarray::arr2(&[[-1.0, 2.0, -1.0]]), DataType::F64).unwrap();
+    let close = Action::new(Operation::ClosePassages { height_m: None }, Selection::All);
+    let error = document.apply(close).unwrap_err().to_string();
+    assert!(error.contains("units") && error.contains("routing form"), "{error}");
+    document.apply(Action::new(Operation::Absolute { value: 3.0 }, Selection::All)).unwrap();
+}
+
+/// A column that is there twice is one column: what is done to either is done to both.
+#[test]
+fn both_copies_of_a_cyclic_column_are_edited() {
+    let lon: Vec<f64> = (0..37).map(|i| 10.0 * f64::from(i)).collect();
+    let values = Array2::from_shape_fn((2, 37), |(i, j)| -100.0 - (i + j % 36) as f64);
+    for (column, twin) in [(0, 36), (36, 0)] {
+        for down in [false, true] {
+            let meaning = if down { Meaning::Downwards } else { Meaning::Elevation };
+            let map = Map::regular(lon.clone(), vec![5.0, -5.0], meaning).unwrap();
+            let mut document = Document::new(map, values.clone(), DataType::F64).unwrap();
+            let one = Selection::Cells(vec![Cell::new(1, column)]);
+            let changes = document.apply(Action::new(Operation::Relative { value: 70.0 }, one)).unwrap();
+            assert_eq!(changes.cells, [37, 73]);
+            assert_eq!(document.values()[[1, column]], document.values()[[1, twin]]);
+            document.undo().unwrap();
+            assert_eq!(document.values(), values);
+        }
+    }
 }
 
 /// What is kept for undoing is bounded; steps beyond it are replayed, and are as exact.

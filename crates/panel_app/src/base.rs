@@ -121,13 +121,25 @@ fn said_of_heights(store: &Store, data_file: &DataFile, variable: &str) -> Resul
     })
 }
 
-/// The editor shows and changes the numbers as the file has them.
+/// The editor shows and changes the numbers as the file has them; the guided fixes and the checks count in metres
+/// ([`Map::with_units`]).
 fn units_finding(name: &str, units: &Result<Units, heights::Error>) -> Option<boundary::Finding> {
     match units {
         Ok(units) if *units == Units::METRES => None,
-        Ok(_) => Some(boundary::Finding::note(
+        Ok(units) => Some(boundary::Finding::note(
             "units-of-the-file",
-            format!("'{name}' is not in metres: values are shown and edited in the units of the file"),
+            format!(
+                "'{name}' is not in metres: values are shown and entered as the file has them (1 is {} m); heights and depths of \
+                 the guided fixes are in metres",
+                units.metres(1.0)
+            ),
+        )),
+        Err(heights::Error::Units { units, .. }) => Some(boundary::Finding::warning(
+            "units-unknown",
+            format!(
+                "'{name}' has units \"{units}\", which are none of a height or a depth: the guided fixes need metres; set 'units' in \
+                 the routing form, or choose another variable"
+            ),
         )),
         Err(error) => Some(boundary::Finding::warning("units-unknown", error.to_string())),
     }
@@ -185,30 +197,35 @@ impl Base {
             let plane = &chosen.plane;
             let (rows, columns) = (plane.rows(), plane.columns());
             let style = descriptor::style(plane.variable, false);
+            let mut read_units = |said: &Overrides| {
+                units = heights::units(variable, &plane.variable.attributes, said).map(|(units, _)| units);
+                findings.extend(units_finding(variable, &units).map(stored_finding));
+            };
             let meaning = match (editor, file_type, style) {
                 (Editor::SubBasins, ..) => Meaning::Basins,
-                (Editor::PassageProblems, ..) => Meaning::Depth,
+                (Editor::PassageProblems, ..) | (Editor::ValueChanger, FileType::Bathy, Style::Depth) => {
+                    read_units(&Overrides::default());
+                    Meaning::Depth
+                }
                 (Editor::InternalOceans, ..)
                 | (Editor::ValueChanger, FileType::Raw, Style::Relief | Style::Depth) => {
                     let said = said_of_heights(store, data_file, variable)?;
+                    read_units(&said);
                     let values = || plane.read(&file, 0..rows, 0..columns).unwrap_or_default().into_iter();
                     let attributes = &plane.variable.attributes;
                     let direction = Direction::of(variable, attributes, &said, values);
                     findings.extend(direction.finding(variable).map(stored_finding));
-                    units = heights::units(variable, attributes, &said).map(|(units, _)| units);
-                    findings.extend(units_finding(variable, &units).map(stored_finding));
                     match direction.positive {
                         Positive::Up => Meaning::Elevation,
                         Positive::Down => Meaning::Downwards,
                     }
                 }
-                (Editor::ValueChanger, FileType::Bathy, Style::Depth) => Meaning::Depth,
                 (Editor::ValueChanger, ..) => Meaning::Plain,
             };
             (chosen.placed, (rows, columns), meaning, plane.variable.clone())
         };
         let units = units.map_err(|error| error.to_string());
-        let map = map(&file, &header, &placed, shape, meaning)?;
+        let map = map(&file, &header, &placed, shape, meaning)?.with_units(units.as_ref().ok().copied());
         let mut with_layers = header.clone();
         for &layer in editor.layers(meaning) {
             let attributes = Attributes::new()

@@ -117,9 +117,8 @@ impl Consequences {
             let Ok(_permit) = computing.acquire_owned().await else { return };
             let asked = kinds.clone();
             let made = blocking(move || {
-                let units = units?;
-                let values_m = values.mapv_into(|number| units.metres(number));
-                computed(&store, &data_file, &map, values_m, &asked, sequence)
+                units?;
+                computed(&store, &data_file, &map, &values, &asked, sequence)
             })
             .await;
             let made = made.unwrap_or_else(|error| {
@@ -166,7 +165,7 @@ fn computed(
     store: &Store,
     data_file: &DataFile,
     map: &boundary::edit::Map,
-    values_m: Array2<f64>,
+    values: &Array2<f64>,
     kinds: &BTreeSet<Kind>,
     sequence: i64,
 ) -> Result<Made, String> {
@@ -181,7 +180,7 @@ fn computed(
     let wanted = kinds.contains(&Kind::Bathymetry);
     let ocean = wanted.then(|| ocean(store, data_file, text("orcafile") == "custom")).transpose();
     let points = ocean.as_ref().ok().and_then(Option::as_ref);
-    let made = consequences::of(map, values_m.view(), points, release).map_err(|error| error.to_string())?;
+    let made = consequences::of(map, values.view(), points, release).map_err(|error| error.to_string())?;
     let findings: Vec<store::Finding> = made.findings.into_iter().map(stored_finding).collect();
     let seconds = began.elapsed().as_secs_f64();
     let header = |kind: Kind, map: &str, title: &str, style: &str, (rows, columns): (usize, usize)| {

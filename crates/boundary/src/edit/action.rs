@@ -1,5 +1,7 @@
 //! One edit: an operation on a selection. Plain data, with a JSON form that a modeller can read.
 
+use std::collections::BTreeMap;
+
 use dataset::DataType;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -393,15 +395,20 @@ impl Action {
             gather(&mut mask.cells().map(|cell| (cell as u32, new(values[cell]))), mask.count())
         };
         let fixed = |cells: Vec<(u32, f64)>| gather(&mut cells.into_iter(), 0);
-        // The fixes of coasts are made on heights; what is counted downwards is turned round for them, and back.
-        let turned = meaning == Meaning::Downwards;
+        // The fixes of coasts are made in metres and upwards; other numbers are converted for them, and back.
         let coasts = |fix: Fix| -> Result<Changes, Error> {
-            if !turned {
-                return Ok(fixed(fix(map, values)?));
+            let Some(plain) = map.in_metres() else { return Ok(fixed(fix(map, values)?)) };
+            if map.units().is_none() {
+                return Err(Error::NoUnits { operation: self.kind() });
             }
-            let heights: Vec<f64> = values.iter().map(|depth| 0.0 - depth).collect();
-            let cells = fix(&map.clone().with_meaning(Meaning::Elevation), &heights)?;
-            Ok(fixed(cells.into_iter().map(|(cell, height)| (cell, 0.0 - height)).collect()))
+            let heights: Vec<f64> = values.iter().map(|&number| map.metres(number)).collect();
+            let cells = fix(&plain, &heights)?;
+            // A cell that keeps its height keeps its number, to the bit.
+            let changed = cells.into_iter().filter(|&(cell, height)| {
+                let before = heights[cell as usize];
+                height.to_bits() != before.to_bits()
+            });
+            Ok(fixed(changed.map(|(cell, height)| (cell, map.number(height))).collect()))
         };
         let changes = match &self.operation {
             Operation::Absolute { value } => each(&|_| *value),
@@ -429,6 +436,7 @@ impl Action {
             Operation::Copy { cells, .. } => fixed(fixes::copied(map, &mask, cells)),
             Operation::MatchTwins {} => fixed(fixes::match_twins(map, values, &mask)),
         };
+        let changes = if map.has_copied_columns() { with_copies(map, values, changes) } else { changes };
         // Percentages make integers double even where the products are whole.
         let double = matches!(self.operation, Operation::Percentage { .. }) && mask.cells().next().is_some();
         let data_type = match data_type {
@@ -447,6 +455,22 @@ impl Action {
             _ => Some(new),
         }
     }
+}
+
+/// The changes with those of the cells that stand for the same places, which take the same values.
+fn with_copies(map: &Map, values: &[f64], changes: Changes) -> Changes {
+    let mut all: BTreeMap<u32, f64> = BTreeMap::new();
+    for (&cell, &value) in changes.cells.iter().zip(&changes.values) {
+        for twin in map.twins(cell as usize) {
+            if values[twin].to_bits() != value.to_bits() {
+                all.insert(twin as u32, value);
+            }
+        }
+    }
+    // What the action itself did to a cell goes before what it did to its copy.
+    all.extend(changes.cells.into_iter().zip(changes.values));
+    let (cells, values) = all.into_iter().unzip();
+    Changes { cells, values }
 }
 
 /// The changes as they are stored, in a type that is wide enough.

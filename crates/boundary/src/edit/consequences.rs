@@ -21,6 +21,9 @@ pub enum Error {
     /// The map is no topography, or not on axes.
     #[error("rivers need a topography on longitudes and latitudes")]
     NoTopography,
+    /// What the numbers are is not known.
+    #[error("rivers need heights in known units: set 'units' in the routing form first")]
+    Units,
     /// The topography cannot be routed.
     #[error(transparent)]
     Routing(#[from] routing::Error),
@@ -52,10 +55,10 @@ pub fn of(
     else {
         return Err(Error::NoTopography);
     };
-    let heights = match map.meaning() {
-        Meaning::Downwards => values.mapv(|depth| 0.0 - depth),
-        _ => values.to_owned(),
-    };
+    if map.units().is_none() {
+        return Err(Error::Units);
+    }
+    let heights = values.mapv(|number| map.metres(number));
     let mut file = Dataset::new();
     let metres = Attributes::new().with("units", "m");
     file.add_f64(HEIGHTS, &["latitude", "longitude"], heights.into_dyn(), metres);

@@ -19,6 +19,10 @@ pub enum Error {
     NotABasin { value: f64 },
     #[error("'{operation}' has no meaning on {}", .meaning.described())]
     NoMeaning { operation: &'static str, meaning: Meaning },
+    #[error(
+        "'{operation}' works in metres, and the units of this variable are not known: set 'units' for it in the routing form first"
+    )]
+    NoUnits { operation: &'static str },
     #[error("a channel needs a line of at least two points")]
     ShortLine,
     #[error(

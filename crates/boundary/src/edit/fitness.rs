@@ -1,5 +1,6 @@
 //! Is the map fit for the model? What would make it fail, each with the cells to go to.
 
+use dataset::heights::DEEPEST_OF_EARTH_M as DEEPEST_M;
 use ndarray::ArrayView2;
 
 use super::Error;
@@ -9,9 +10,8 @@ use super::maps::Maps;
 use super::selection::Cell;
 use crate::Finding;
 
-/// Heights and depths beyond these are none on Earth, m.
+/// Heights beyond this are none on Earth, m.
 const HIGHEST_M: f64 = 10_000.0;
-const DEEPEST_M: f64 = 12_000.0;
 
 /// Something that is wrong with the map.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,15 +56,19 @@ pub fn check(
 ) -> Result<Vec<Problem>, Error> {
     let values = values.as_standard_layout();
     let flat = values.as_slice().unwrap_or_default();
-    let mut problems = match map.meaning() {
-        Meaning::Elevation | Meaning::Depth => of_seas(map, flat, maps),
-        Meaning::Downwards => {
-            let heights: Vec<f64> = flat.iter().map(|depth| 0.0 - depth).collect();
-            of_seas(&map.clone().with_meaning(Meaning::Elevation), &heights, maps)
+    let mut problems = match (map.meaning(), map.in_metres()) {
+        (Meaning::Basins, _) => of_basins(map, flat),
+        (Meaning::Plain, _) => Vec::new(),
+        (_, None) => of_seas(map, flat, maps),
+        (_, Some(plain)) => {
+            let metres: Vec<f64> = flat.iter().map(|&number| map.metres(number)).collect();
+            of_seas(&plain, &metres, maps)
         }
-        Meaning::Basins => of_basins(map, flat),
-        Meaning::Plain => Vec::new(),
     };
+    if map.units().is_none() {
+        // Nothing is known of how high or deep the cells are.
+        problems.retain(|problem| problem.finding.code != "values-out-of-range");
+    }
     let other = match beside {
         Beside::Nothing => None,
         Beside::Basins(other) | Beside::Depths(other) => Some(other),

@@ -2,6 +2,7 @@
 
 use dataset::axes::Axis;
 use dataset::cf::Role;
+use dataset::heights::Units;
 use grid::sphere::{self, Vector};
 use grid::{Fold, OceanGrid, Overlap, Points};
 use serde::{Deserialize, Serialize};
@@ -93,22 +94,33 @@ pub struct Map {
     centres: Centres,
     seams: Seams,
     meaning: Meaning,
+    /// What the numbers are in metres; `None` where that is not known.
+    units: Option<Units>,
+    /// Its longitudes have columns that are there twice.
+    has_copied_columns: bool,
 }
 
 impl Map {
     /// A map on axes: longitudes of the columns and latitudes of the rows, in any order and convention. The date line is
-    /// joined when the longitudes go around the globe; a regional map has four edges.
+    /// joined when the longitudes go around the globe, and columns that are there twice are known as such; a regional map has
+    /// four edges.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn regular(lon_deg: Vec<f64>, lat_deg: Vec<f64>, meaning: Meaning) -> Result<Self, Error> {
         let axis = Axis::new(Role::Longitude, "lon", "lon", lon_deg.clone(), 0.0);
         let date_line = if axis.as_ref().is_ok_and(Axis::closes) { DateLine::Joined } else { DateLine::Open };
+        let overlap = match axis.as_ref().map_or(0, Axis::repeated) {
+            1 => Overlap::OneColumn,
+            2 => Overlap::TwoColumns,
+            _ => Overlap::None,
+        };
         // Longitudes in no order leave the map with four edges.
         let lon_deg = axis.map_or(lon_deg, |axis| axis.degrees().to_vec());
         let (rows, columns) = (lat_deg.len(), lon_deg.len());
         let centres = Centres::Axes { lon_deg, lat_deg };
-        Self::new(rows, columns, centres, Seams { date_line, ..Seams::NONE }, meaning)
+        let map = Self::new(rows, columns, centres, Seams { date_line, overlap, ..Seams::NONE }, meaning)?;
+        Ok(Self { has_copied_columns: overlap != Overlap::None, ..map })
     }
 
     /// A map on a curvilinear grid. The overlap and the fold of ORCA grids are recognised by cells that stand in the same
@@ -154,7 +166,8 @@ impl Map {
     ) -> Result<Self, Error> {
         match rows.checked_mul(columns) {
             Some(cells) if u32::try_from(cells).is_ok() => {
-                Ok(Self { rows, columns, centres, seams, meaning })
+                let units = Some(Units::METRES);
+                Ok(Self { rows, columns, centres, seams, meaning, units, has_copied_columns: false })
             }
             _ => Err(Error::TooLarge { rows, columns }),
         }
@@ -170,6 +183,46 @@ impl Map {
     #[must_use]
     pub fn with_meaning(self, meaning: Meaning) -> Self {
         Self { meaning, ..self }
+    }
+
+    /// The same map with numbers in these units, where they are heights or depths; `None` where it is not known what they are.
+    #[must_use]
+    pub fn with_units(self, units: Option<Units>) -> Self {
+        Self { units, ..self }
+    }
+
+    /// What the numbers of heights and depths are in metres; `None` where it is not known.
+    pub fn units(&self) -> Option<Units> {
+        self.units
+    }
+
+    /// The same map with its numbers as the fixes take them: in metres, upwards if it is a topography. `None` for a
+    /// map that is so already, and for one without heights.
+    pub(super) fn in_metres(&self) -> Option<Self> {
+        let meaning = match self.meaning {
+            Meaning::Downwards => Meaning::Elevation,
+            Meaning::Elevation | Meaning::Depth if self.units != Some(Units::METRES) => self.meaning,
+            _ => return None,
+        };
+        Some(self.clone().with_meaning(meaning).with_units(Some(Units::METRES)))
+    }
+
+    /// The height of a number, m, or its depth on a bathymetry; numbers of unknown units are taken as they are.
+    pub(super) fn metres(&self, number: f64) -> f64 {
+        let metres = self.units.map_or(number, |units| units.metres(number));
+        if self.meaning == Meaning::Downwards { 0.0 - metres } else { metres }
+    }
+
+    /// The number for a height, or for a depth on a bathymetry, m.
+    pub(super) fn number(&self, metres: f64) -> f64 {
+        let metres = if self.meaning == Meaning::Downwards { 0.0 - metres } else { metres };
+        self.units.map_or(metres, |units| units.of_metres(metres))
+    }
+
+    /// True for a map on axes with columns that are there twice: an edit of one is one of the other. (On curvilinear grids the
+    /// modeller decides, by [`super::Operation::MatchTwins`].)
+    pub(super) fn has_copied_columns(&self) -> bool {
+        self.has_copied_columns
     }
 
     /// Number of rows.
@@ -231,7 +284,13 @@ impl Map {
         match &self.centres {
             Centres::Unknown => None,
             Centres::Axes { lon_deg, lat_deg } => {
-                let turn = (self.seams.date_line == DateLine::Joined).then_some(self.columns as f64);
+                let repeated = match self.seams.overlap {
+                    Overlap::None => 0,
+                    Overlap::OneColumn => 1,
+                    Overlap::TwoColumns => 2,
+                };
+                let distinct = self.columns.saturating_sub(repeated);
+                let turn = (self.seams.date_line == DateLine::Joined).then_some(distinct as f64);
                 let turns = turn.map_or(0.0, |turn| (column / turn).floor());
                 let around = 360.0_f64.copysign(lon_deg.last()? - lon_deg.first()?);
                 let lon = between(lon_deg, column - turns * turn.unwrap_or(0.0))? + turns * around;

@@ -343,3 +343,87 @@ async fn a_consequence_that_fails_is_told_again_and_holds_back_no_other() {
         }
     }
 }
+
+/// The topography in other numbers, with the attributes that say what they are.
+fn counted(units: &str, positive: &str, number: impl Fn(f64) -> f64) -> dataset::Dataset {
+    let mut file = topography();
+    for variable in &mut file.variables {
+        if variable.name == "topo" {
+            variable.values = dataset::Values::F64(heights().mapv(&number).into_dyn());
+            variable.attributes.set("units", units);
+            variable.attributes.set("positive", positive);
+        }
+    }
+    file
+}
+
+#[actix_web::test]
+async fn fixes_and_checks_count_in_metres_and_values_as_the_file_does() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    for (units, positive, metre, code) in [
+        ("m", "down", -1.0, "depth-read"),
+        ("km", "up", 1e-3, "units-of-the-file"),
+        ("km", "down", -1e-3, "units-of-the-file"),
+        ("cm", "up", 100.0, "units-of-the-file"),
+    ] {
+        let what = format!("{units} {positive}");
+        let id = server.upload(&ada, &counted(units, positive, |height| height * metre));
+        let path = format!("internal_oceans?id={id}");
+        let mut tab = server.open(&ada, &path).await;
+        let codes = names(&tab.hello["findings"], "code");
+        // More of this planet is sea: depths that are below zero for the most part would be doubted.
+        assert!(codes.iter().any(|found| found == code), "{what}: {codes:?}");
+        // The lake becomes land of 25 m, in the numbers of the file, before saving and after.
+        let lake = json!({ "cells": [{ "row": 9, "column": 18 }] });
+        let fill = json!({ "fill_seas": { "to": { "land": { "height_m": 25.0 } } } });
+        assert_eq!(tab.apply(fill, lake.clone()).await.cells("values"), [9 * COLUMNS as u32 + 18], "{what}");
+        let filled = tab.value(18, 9).await.as_f64().unwrap();
+        assert!((filled - 25.0 * metre).abs() < 1e-9, "{what}: {filled}");
+        // Nothing on the planet is out of range, whatever the numbers are; a mountain of 20 km is.
+        let out = |told: &Value| names(&told["findings"], "code").iter().any(|c| c == "values-out-of-range");
+        assert!(!out(&tab.ask(json!({ "type": "fitness" })).await.head), "{what}");
+        tab.apply(json!({ "absolute": { "value": 20_000.0 * metre } }), lake.clone()).await;
+        assert!(out(&tab.ask(json!({ "type": "fitness" })).await.head), "{what}");
+        tab.apply(json!({ "absolute": { "value": 25.0 * metre } }), lake).await;
+        tab.save("").await;
+        let mut again = server.open(&ada, &path).await;
+        assert_eq!(again.value(18, 9).await, json!(25.0 * metre), "{what}");
+        assert_eq!(again.value(0, 5).await, json!(heights()[[5, 0]] * metre), "{what}");
+    }
+}
+
+#[actix_web::test]
+async fn both_copies_of_a_cyclic_column_are_edited_and_saved() {
+    let server = Server::start().await;
+    let ada = server.user("ada");
+    let mut file = with_longitudes(|k| -175.0 + 10.0 * k as f64, 0..COLUMNS);
+    for variable in &mut file.variables {
+        let axis = variable.dimensions.iter().position(|dimension| dimension == "lon");
+        let Some(axis) = axis.map(ndarray::Axis) else { continue };
+        let values = variable.decode().unwrap();
+        let mut first = values.slice_axis(axis, (0..1).into()).to_owned();
+        if variable.name == "lon" {
+            first += 360.0;
+        }
+        let cyclic = ndarray::concatenate(axis, &[values.view(), first.view()]).unwrap();
+        variable.values = dataset::Values::F64(cyclic.as_standard_layout().into_owned());
+    }
+    for dimension in &mut file.dimensions {
+        if dimension.name == "lon" {
+            dimension.len = COLUMNS + 1;
+        }
+    }
+    let id = server.upload(&ada, &file);
+    let path = format!("value_changer?id={id}&file_type=raw&variable=topo");
+    let mut tab = server.open(&ada, &path).await;
+    for (column, value) in [(0, -77.0), (COLUMNS, -88.0)] {
+        let one = json!({ "cells": [{ "row": 7, "column": column }] });
+        let told = tab.apply(json!({ "absolute": { "value": value } }), one).await;
+        let row = 7 * (COLUMNS as u32 + 1);
+        assert_eq!(told.cells("values"), [row, row + COLUMNS as u32]);
+    }
+    tab.save("").await;
+    let mut again = server.open(&ada, &path).await;
+    assert_eq!((again.value(0, 7).await, again.value(COLUMNS, 7).await), (json!(-88.0), json!(-88.0)));
+}
