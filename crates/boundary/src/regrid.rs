@@ -34,6 +34,7 @@ mod corrected;
 mod error;
 mod kernel;
 mod method;
+mod origin;
 mod proposal;
 mod source;
 mod stream;
@@ -41,7 +42,7 @@ mod target;
 
 use dataset::axes::Axes;
 use dataset::cf::{self, CoordinatesError};
-use dataset::{AttributeValue, Attributes, Dataset, File, Header, Values, Variable};
+use dataset::{AttributeValue, Attributes, Dataset, File, Header, Values, Variable, VariableHeader};
 
 pub use error::Error;
 pub use method::{Coast, Method};
@@ -52,6 +53,8 @@ use crate::interpolate::{Axis, Beyond, Precision, Scheme};
 use crate::{Finding, Output, Progress, Release};
 use apply::Places;
 use axis::Coordinate;
+use origin::Source;
+use stream::{Bands, MAX_HELD_VALUES};
 
 /// Values that a result may have at most, over all its variables, unless the caller says otherwise: half a
 /// gigabyte in double precision, a global grid of four minutes of arc four times over.
@@ -112,24 +115,20 @@ impl Parameters {
 /// release does not have, and a result that would be too large.
 pub fn run(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
     let made = match parameters.release {
-        Release::Corrected => corrected::run(corrected::Source::Memory(source), parameters, progress),
-        Release::R2021 | Release::R2023 => published(source, parameters, progress),
+        Release::Corrected => corrected::run(Source::Memory(source), parameters, progress),
+        Release::R2021 | Release::R2023 => published(Source::Memory(source), parameters, progress),
     };
     made.map(with_rounded)
 }
 
-/// The same of a file. The corrected release reads large maps in bands: memory is bounded by the result. The others read
-/// the file as a whole.
+/// The same of a file. Large maps are read in bands: memory is bounded by the result.
 ///
 /// # Errors
 /// As [`run`], and what reading the file may meet.
 pub fn run_file(file: &File, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
     let made = match parameters.release {
-        Release::Corrected => corrected::run(corrected::Source::File(file), parameters, progress),
-        Release::R2021 | Release::R2023 => {
-            let source = file.read_all().map_err(|error| Error::Read { why: error.to_string() })?;
-            published(&source, parameters, progress)
-        }
+        Release::Corrected => corrected::run(Source::File(file), parameters, progress),
+        Release::R2021 | Release::R2023 => published(Source::File(file), parameters, progress),
     };
     made.map(with_rounded)
 }
@@ -154,10 +153,10 @@ fn checked_steps(parameters: &Parameters) -> Result<(), Error> {
 }
 
 /// Refuses a longitude that is a latitude; whatever else may be wrong with coordinates has its own words here.
-fn refuse_exchanged(source: &Dataset, parameters: &Parameters) -> Result<(), Error> {
+fn refuse_exchanged(header: &Header, coordinates: &Dataset, parameters: &Parameters) -> Result<(), Error> {
     let (lon, lat) = (&parameters.longitude, &parameters.latitude);
-    let found = cf::check_coordinates(&source.header(), lon, lat);
-    match found.and_then(|found| Axes::read(source, &found)) {
+    let found = cf::check_coordinates(header, lon, lat);
+    match found.and_then(|found| Axes::read(coordinates, &found)) {
         Err(error @ (CoordinatesError::Exchanged { .. } | CoordinatesError::OtherRole { .. })) => {
             Err(error.into())
         }
@@ -166,34 +165,36 @@ fn refuse_exchanged(source: &Dataset, parameters: &Parameters) -> Result<(), Err
 }
 
 /// Regridding as in the releases of 2021 and 2023, bit for bit.
-fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
+fn published(source: Source<'_>, parameters: &Parameters, progress: &dyn Progress) -> Result<Output, Error> {
     checked_steps(parameters)?;
-    refuse_exchanged(source, parameters)?;
+    let header = source.header();
+    let coordinates = source.some(&header, &[&parameters.longitude, &parameters.latitude])?;
+    refuse_exchanged(&header, &coordinates, parameters)?;
     let scheme = match parameters.method {
         Method::Auto | Method::Linear => Scheme::Linear,
         Method::Nearest => Scheme::Nearest,
         method => return Err(Error::NotInRelease { method, release: parameters.release }),
     };
-    let lon = Direction::new(source, Coordinate::Longitude, parameters, scheme)?;
-    let lat = Direction::new(source, Coordinate::Latitude, parameters, scheme)?;
+    let lon = Direction::new(&header, &coordinates, Coordinate::Longitude, parameters, scheme)?;
+    let lat = Direction::new(&header, &coordinates, Coordinate::Latitude, parameters, scheme)?;
     if lon.dimension == lat.dimension {
         let (longitude, latitude) = (lon.name.clone(), lat.name.clone());
         return Err(Error::NotAGrid { longitude, latitude, dimension: lon.dimension });
     }
     let (n_lon, n_lat) = (lon.count, lat.count);
     let lengths = [(lon.dimension.clone(), n_lon), (lat.dimension.clone(), n_lat)];
-    refuse_large(&source.header(), parameters, &lengths, n_lon, n_lat)?;
+    refuse_large(&header, parameters, &lengths, n_lon, n_lat)?;
     let (lon, lat) = (lon.with_places(), lat.with_places());
 
-    let mut result = Dataset { attributes: source.attributes.clone(), ..Dataset::new() };
+    let mut result = Dataset { attributes: header.attributes.clone(), ..Dataset::new() };
     let mut findings = target_findings(parameters, &lon, &lat);
-    let treated: Vec<&Variable> =
-        source.variables.iter().filter(|v| v.name != lon.name && v.name != lat.name).collect();
+    let treated: Vec<&VariableHeader> =
+        header.variables.iter().filter(|v| v.name != lon.name && v.name != lat.name).collect();
     let rim = (n_lon * n_lat - lon.inside() * lat.inside()) as usize;
     for (done, variable) in treated.iter().enumerate() {
         progress.report(&format!("regridding {}", variable.name), done as f64 / treated.len() as f64);
         // A record dimension without records: the result has fixed dimensions, which cannot be empty.
-        if variable.shape().contains(&0) {
+        if variable.is_empty() {
             findings.push(Finding::warning(
                 "regrid-empty-dropped",
                 format!("'{}' has no values: it is left out", variable.name),
@@ -221,10 +222,10 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
             .filter_map(|(axis, direction)| Some(((*axis)?, direction.places.as_ref()?)))
             .collect();
         if used.is_empty() {
-            push(&mut result, copied(variable));
+            push(&mut result, copied(&*source.read(&variable.name)?));
             continue;
         }
-        if variable.values.is_numeric() && is_date(&variable.attributes) {
+        if variable.data_type.is_numeric() && is_date(&variable.attributes) {
             findings.push(Finding::warning(
                 "regrid-date-dropped",
                 format!("'{}' holds dates, which cannot be interpolated: it is left out", variable.name),
@@ -241,16 +242,30 @@ fn published(source: &Dataset, parameters: &Parameters, progress: &dyn Progress)
             ));
         }
         let packing = variable.packing();
-        findings.extend(packing.findings(&variable.name, &variable.values));
-        let values = if variable.values.is_numeric() && !is_boolean(&variable.attributes) {
-            apply::interpolate(&variable.values, &packing, &used)
-        } else {
-            apply::relabel(&variable.values, &used)
+        let is_numbers = variable.data_type.is_numeric() && !is_boolean(&variable.attributes);
+        let values = match (source, used.as_slice()) {
+            (Source::File(file), &[(x, columns), (y, rows)])
+                if is_numbers && variable.len() > MAX_HELD_VALUES =>
+            {
+                let (lon, lat) = ((x, columns.len()), (y, rows.len()));
+                let bands = Bands { file, variable, packing: &packing, lon, lat };
+                let (values, counts) = apply::interpolate_file(&bands, columns, rows)?;
+                findings.extend(packing.findings_of_counts(&variable.name, &counts));
+                values
+            }
+            _ => {
+                let read = source.read(&variable.name)?;
+                findings.extend(packing.findings(&variable.name, &read.values));
+                match is_numbers {
+                    true => apply::interpolate(&read.values, &packing, &used),
+                    false => apply::relabel(&read.values, &used),
+                }
+            }
         };
         if used.len() == 2 {
             findings.extend(emptiness(&variable.name, &values, rim, lon.global && lat.global));
         }
-        let attributes = if variable.values.is_numeric() {
+        let attributes = if variable.data_type.is_numeric() {
             packing.unpacked(&variable.attributes)
         } else {
             variable.attributes.clone()
@@ -292,7 +307,8 @@ struct Direction {
 
 impl Direction {
     fn new(
-        source: &Dataset,
+        header: &Header,
+        coordinates: &Dataset,
         coordinate: Coordinate,
         parameters: &Parameters,
         scheme: Scheme,
@@ -302,9 +318,9 @@ impl Direction {
             Coordinate::Longitude => (&parameters.longitude, parameters.longitude_step_degrees),
             Coordinate::Latitude => (&parameters.latitude, parameters.latitude_step_degrees),
         };
-        let variable = source
+        let variable = coordinates
             .variable(name)
-            .ok_or_else(|| Error::NoCoordinate { name: name.clone(), known: names(source) })?;
+            .ok_or_else(|| Error::NoCoordinate { name: name.clone(), known: names(header) })?;
         if variable.dimensions.len() != 1 {
             return Err(Error::Curvilinear { name: name.clone(), dimensions: variable.dimensions.clone() });
         }
@@ -504,6 +520,6 @@ fn is_boolean(attributes: &Attributes) -> bool {
     attributes.get("dtype").and_then(AttributeValue::as_text) == Some("bool")
 }
 
-fn names(source: &Dataset) -> String {
-    source.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")
+fn names(header: &Header) -> String {
+    header.variables.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")
 }

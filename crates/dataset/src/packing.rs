@@ -198,6 +198,27 @@ impl Attended<'_> {
     }
 }
 
+/// The cells of a variable that are missing though no marker says so: a large one is counted part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GapCounts {
+    cells: usize,
+    unwritten: usize,
+    outside: usize,
+}
+
+impl GapCounts {
+    /// Counts one more cell.
+    #[inline]
+    pub fn add(&mut self, gap: Option<Gap>) {
+        self.cells += 1;
+        match gap {
+            Some(Gap::Default) => self.unwritten += 1,
+            Some(Gap::OutOfRange) => self.outside += 1,
+            Some(Gap::Declared) | None => {}
+        }
+    }
+}
+
 impl Packing {
     /// The attributes that describe the stored numbers; values that were unpacked must not have them any more
     /// ([`Packing::unpacked`] takes care).
@@ -407,6 +428,20 @@ impl Packing {
     /// What is to be said about the variable `name` with these values: attributes that were not understood, and cells that
     /// are missing though no marker says so.
     pub fn findings(&self, name: &str, stored: &Values) -> Vec<Finding> {
+        let mut counts = GapCounts::default();
+        if self.has_unmarked_gaps() {
+            stored.for_each_number(|number| counts.add(self.gap(number)));
+        }
+        self.findings_of_counts(name, &counts)
+    }
+
+    /// True when cells may be missing though no marker says so: only then there is something to count.
+    pub fn has_unmarked_gaps(&self) -> bool {
+        self.default_fill.is_some() || self.limits.is_some()
+    }
+
+    /// As [`Packing::findings`], of a variable whose cells were counted part by part; of none, its attributes alone.
+    pub fn findings_of_counts(&self, name: &str, counts: &GapCounts) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self
             .doubts
             .iter()
@@ -415,16 +450,7 @@ impl Packing {
                 Finding::warning("attribute-not-understood", text)
             })
             .collect();
-        if self.default_fill.is_none() && self.limits.is_none() {
-            return findings;
-        }
-        let (mut unwritten, mut outside) = (0_usize, 0_usize);
-        stored.for_each_number(|number| match self.gap(number) {
-            Some(Gap::Default) => unwritten += 1,
-            Some(Gap::OutOfRange) => outside += 1,
-            _ => {}
-        });
-        let cells: usize = stored.shape().iter().product();
+        let GapCounts { cells, unwritten, outside } = *counts;
         if unwritten > 0 {
             let fill = self.default_fill.unwrap_or(DEFAULT_FILL);
             let fill = if fill > 1e30 { format!("{fill:.5e}") } else { fill.to_string() };

@@ -1,9 +1,13 @@
 //! Interpolating one variable as the published releases do, straight from its stored values.
 
-use dataset::{Packing, Values};
+use std::ops::Range;
+
+use dataset::{DataType, GapCounts, Packing, Values};
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis as Dim, IxDyn, Zip};
 
+use super::Error;
+use super::stream::Bands;
 use crate::interpolate::{Axis, Beyond, Bracket, Sample, Scheme};
 
 /// Where each target of one coordinate finds its value.
@@ -35,9 +39,84 @@ impl Places {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.labels.len()
     }
+
+    /// Those of some targets, counted from the first position that is needed for them, and the positions that are.
+    pub(super) fn band(&self, targets: Range<usize>) -> (Self, Range<usize>) {
+        let mut needed: Vec<usize> = match &self.by {
+            By::Linear(brackets) => {
+                brackets[targets.clone()].iter().flatten().flat_map(|b| [b.low, b.high]).collect()
+            }
+            By::Nearest(positions) => positions[targets.clone()].iter().flatten().copied().collect(),
+        };
+        needed.sort_unstable();
+        let (Some(&low), Some(&high)) = (needed.first(), needed.last()) else {
+            return (Self { by: By::Nearest(Vec::new()), labels: Vec::new() }, 0..0);
+        };
+        let by = match &self.by {
+            By::Linear(brackets) => By::Linear(
+                brackets[targets.clone()]
+                    .iter()
+                    .map(|bracket| {
+                        let mut bracket = (*bracket)?;
+                        bracket.low -= low;
+                        bracket.high -= low;
+                        Some(bracket)
+                    })
+                    .collect(),
+            ),
+            By::Nearest(positions) => {
+                By::Nearest(positions[targets.clone()].iter().map(|at| at.map(|at| at - low)).collect())
+            }
+        };
+        // Labels are for what is not cut into bands.
+        (Self { by, labels: vec![0; targets.len()] }, low..high + 1)
+    }
+
+    /// True when values are taken as they are.
+    fn is_nearest(&self) -> bool {
+        matches!(self.by, By::Nearest(_))
+    }
+}
+
+/// As [`interpolate`], of a variable of numbers that is in a file; and the counts of its cells.
+pub(super) fn interpolate_file(
+    bands: &Bands<'_>,
+    lon: &Places,
+    lat: &Places,
+) -> Result<(Values, GapCounts), Error> {
+    let is_lat = bands.axis() == bands.lat.0;
+    let cut = if is_lat { lat } else { lon };
+    let made = |values: &Values, band: &Places| {
+        let (lon, lat) = if is_lat { (lon, band) } else { (band, lat) };
+        interpolate(values, bands.packing, &[(bands.lon.0, lon), (bands.lat.0, lat)])
+    };
+    let is_single = bands.variable.data_type == DataType::F32
+        && !bands.packing.changes_values()
+        && lon.is_nearest()
+        && lat.is_nearest();
+    if is_single {
+        let (values, counts) = bands.run(
+            f32::NAN,
+            |targets| cut.band(targets),
+            |values, band| match made(values, band) {
+                Values::F32(made) => Some(made),
+                _ => None,
+            },
+        )?;
+        return Ok((Values::F32(values), counts));
+    }
+    let (values, counts) = bands.run(
+        f64::NAN,
+        |targets| cut.band(targets),
+        |values, band| match made(values, band) {
+            Values::F64(made) => Some(made),
+            _ => None,
+        },
+    )?;
+    Ok((Values::F64(values), counts))
 }
 
 /// Interpolates numbers along `axes`: pairs of an axis of the variable and the places along it, longitude first.
@@ -53,7 +132,7 @@ pub(super) fn interpolate(values: &Values, packing: &Packing, axes: &[(usize, &P
     match values {
         Values::F32(array) if !packing.changes_values() => {
             let load = |x: f32| if packing.is_missing(f64::from(x)) { f32::NAN } else { x };
-            match axes.iter().all(|(_, places)| matches!(places.by, By::Nearest(_))) {
+            match axes.iter().all(|(_, places)| places.is_nearest()) {
                 true => Values::F32(gathered(array.view(), load, axes, f32::NAN)),
                 false => Values::F64(numbers(array.view(), load, axes, f32::NAN, f64::from)),
             }

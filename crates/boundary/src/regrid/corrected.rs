@@ -1,80 +1,25 @@
 //! Regridding as the corrected release does it: every source grid, methods that keep areas, coasts kept.
 
-use std::borrow::Cow;
-
-use dataset::{
-    Attributes, DataType, Dataset, File, Header, Values, Variable, VariableHeader, cf, topography,
-};
+use dataset::{Attributes, DataType, Dataset, Header, Values, Variable, VariableHeader, cf, topography};
 use ndarray::{Array1, Array2, ArrayD};
 use remap::Mesh;
 
 use super::axis::{Coordinate, Links};
 use super::cells::CellWeights;
 use super::kernel::{self, Along, Rule, Split};
+use super::origin::Source;
 use super::source::{Cells, Grid, Regular};
+use super::stream::{Bands, MAX_HELD_VALUES};
 use super::target::TargetAxis;
 use super::{
-    Coast, Error, Limits, Method, Parameters, checked_steps, copied, is_boolean, is_date, names, push,
-    refuse_large, stream, with_fill_value,
+    Coast, Error, Limits, Method, Parameters, checked_steps, copied, is_boolean, is_date, push, refuse_large,
+    with_fill_value,
 };
 use crate::history::note_corrections;
 use crate::{Finding, Output, Progress};
 
 /// Steps that divide the globe but for this part are exact.
 const EXACT: f64 = 1e-6;
-
-/// Variables of more values than this are read from a file in bands, where they can be.
-const MAX_HELD_VALUES: usize = 1 << 22;
-
-/// Where the variables of the source are.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    Memory(&'a Dataset),
-    File(&'a File),
-}
-
-impl<'a> Source<'a> {
-    fn header(self) -> Header {
-        match self {
-            Self::Memory(dataset) => dataset.header(),
-            Self::File(file) => file.header().clone(),
-        }
-    }
-
-    /// A variable, read if it is not in memory.
-    fn read(self, name: &str) -> Result<Cow<'a, Variable>, Error> {
-        match self {
-            Self::Memory(dataset) => dataset
-                .variable(name)
-                .map(Cow::Borrowed)
-                .ok_or_else(|| Error::NoCoordinate { name: name.to_owned(), known: names(dataset) }),
-            Self::File(file) => {
-                file.read(name).map(Cow::Owned).map_err(|error| Error::Read { why: error.to_string() })
-            }
-        }
-    }
-
-    /// The grid that the variables `longitude` and `latitude` span.
-    fn grid(self, header: &Header, longitude: &str, latitude: &str) -> Result<Grid, Error> {
-        let file = match self {
-            Self::Memory(dataset) => return Grid::read(dataset, longitude, latitude),
-            Self::File(file) => file,
-        };
-        let mut coordinates = Dataset { dimensions: header.dimensions.clone(), ..Dataset::new() };
-        let bounds =
-            |name: &str| header.variable(name)?.attributes.text("bounds").map(|name| name.trim().to_owned());
-        let wanted =
-            [Some(longitude.to_owned()), Some(latitude.to_owned()), bounds(longitude), bounds(latitude)];
-        for variable in &header.variables {
-            if wanted.iter().flatten().any(|name| *name == variable.name) {
-                let read =
-                    file.read(&variable.name).map_err(|error| Error::Read { why: error.to_string() })?;
-                coordinates.variables.push(read);
-            }
-        }
-        Grid::read(&coordinates, longitude, latitude)
-    }
-}
 
 pub(super) fn run(
     source: Source<'_>,
@@ -83,7 +28,13 @@ pub(super) fn run(
 ) -> Result<Output, Error> {
     checked_steps(parameters)?;
     let header = source.header();
-    let grid = source.grid(&header, &parameters.longitude, &parameters.latitude)?;
+    let (longitude, latitude) = (&parameters.longitude, &parameters.latitude);
+    let bounds = |name: &str| {
+        let named = header.variable(name).and_then(|variable| variable.attributes.text("bounds"));
+        named.map(str::trim).unwrap_or_default()
+    };
+    let of_grid = source.some(&header, &[longitude, latitude, bounds(longitude), bounds(latitude)])?;
+    let grid = Grid::read(&of_grid, longitude, latitude)?;
     let mut findings = Vec::new();
     let layout = Layout::new(&grid, parameters, &mut findings)?;
     refuse_large(&header, parameters, &layout.lengths(&grid), layout.columns as u64, layout.rows as u64)?;
@@ -462,10 +413,19 @@ impl Regridder<'_> {
                 let (lon, lat) = resampled(operators, found);
                 match (source, found) {
                     (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
-                        // The values are not looked at as a whole.
-                        let none = Values::F64(ndarray::ArrayD::zeros(vec![0]));
-                        findings.extend(packing.findings(&variable.name, &none));
-                        Some(stream::resample(file, variable, &packing, (y, lat.1), (x, lon.1), &rule)?)
+                        let (lon, lat) = (lon.1, lat.1);
+                        let bands = Bands {
+                            file,
+                            variable,
+                            packing: &packing,
+                            lon: (x, lon.len()),
+                            lat: (y, lat.len()),
+                        };
+                        let (values, counts) = bands.resample(lat, lon, |values, lat, lon| {
+                            kernel::resample(values, &packing, lat, lon, &rule)
+                        })?;
+                        findings.extend(packing.findings_of_counts(&variable.name, &counts));
+                        Some(values)
                     }
                     _ => {
                         let read = source.read(&variable.name)?;
@@ -516,20 +476,44 @@ impl Regridder<'_> {
         variable: &VariableHeader,
         found: (Option<usize>, Option<usize>),
     ) -> Result<Option<(Values, Attributes)>, Error> {
-        let variable = self.source.read(&variable.name)?;
+        let source = self.source;
         let packing = variable.packing();
-        let Some(stored) = variable.values.to_f64() else { return Ok(None) };
-        let numbers = stored.mapv(|number| if packing.is_missing(number) { f64::NAN } else { number });
+        let numbers = |stored: &Values| {
+            let mut numbers = stored.to_f64()?;
+            numbers.mapv_inplace(|number| if packing.is_missing(number) { f64::NAN } else { number });
+            Some(numbers)
+        };
         let method = if self.refines { Method::Nearest } else { Method::Conservative };
         let made = match self.grid {
             Grid::Regular(regular) => {
                 let (lon, lat) = resampled(self.operators.axes(regular, &self.targets, method), found);
-                kernel::largest_share(&numbers, lat, lon)
+                let share = |stored: &Values, lat: Along<'_>, lon: Along<'_>| {
+                    Some(kernel::largest_share(&numbers(stored)?, lat, lon))
+                };
+                match (source, found) {
+                    (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
+                        let (lon, lat) = (lon.1, lat.1);
+                        let bands = Bands {
+                            file,
+                            variable,
+                            packing: &packing,
+                            lon: (x, lon.len()),
+                            lat: (y, lat.len()),
+                        };
+                        bands.resample(lat, lon, share)?.0
+                    }
+                    _ => match share(&source.read(&variable.name)?.values, lat, lon) {
+                        Some(made) => made,
+                        None => return Ok(None),
+                    },
+                }
             }
             Grid::Cells(cells) => {
                 let Some(target) = target_mesh(&self.targets) else { return Ok(None) };
                 let weights = self.operators.cells(cells, &target, method);
                 let shape = (self.targets.1.centres.len(), self.targets.0.centres.len());
+                let read = source.read(&variable.name)?;
+                let Some(numbers) = numbers(&read.values) else { return Ok(None) };
                 weights.largest_share(&numbers, found, shape)
             }
         };
@@ -538,7 +522,7 @@ impl Regridder<'_> {
         if !holes || marker.is_some() {
             let marker = marker.unwrap_or_default();
             let filled = made.mapv(|number| if number.is_nan() { marker } else { number });
-            return Ok(Some((of_type(&filled, &variable.values), variable.attributes.clone())));
+            return Ok(Some((of_type(&filled, variable.data_type), variable.attributes.clone())));
         }
         // Nothing marks a hole: numbers in double do.
         let values = Values::F64(made.mapv(|number| packing.value(number)));
@@ -660,18 +644,18 @@ fn dimensions(grid: &Grid, parameters: &Parameters) -> (String, String) {
 }
 
 /// Numbers in the type of `like`, which holds them exactly: they were taken from it.
-fn of_type(numbers: &ArrayD<f64>, like: &Values) -> Values {
+fn of_type(numbers: &ArrayD<f64>, like: DataType) -> Values {
     match like {
-        Values::I8(_) => Values::I8(numbers.mapv(|x| x as i8)),
-        Values::U8(_) => Values::U8(numbers.mapv(|x| x as u8)),
-        Values::I16(_) => Values::I16(numbers.mapv(|x| x as i16)),
-        Values::U16(_) => Values::U16(numbers.mapv(|x| x as u16)),
-        Values::I32(_) => Values::I32(numbers.mapv(|x| x as i32)),
-        Values::U32(_) => Values::U32(numbers.mapv(|x| x as u32)),
-        Values::I64(_) => Values::I64(numbers.mapv(|x| x as i64)),
-        Values::U64(_) => Values::U64(numbers.mapv(|x| x as u64)),
-        Values::F32(_) => Values::F32(numbers.mapv(|x| x as f32)),
-        Values::F64(_) | Values::Char(_) | Values::Text(_) => Values::F64(numbers.clone()),
+        DataType::I8 => Values::I8(numbers.mapv(|x| x as i8)),
+        DataType::U8 => Values::U8(numbers.mapv(|x| x as u8)),
+        DataType::I16 => Values::I16(numbers.mapv(|x| x as i16)),
+        DataType::U16 => Values::U16(numbers.mapv(|x| x as u16)),
+        DataType::I32 => Values::I32(numbers.mapv(|x| x as i32)),
+        DataType::U32 => Values::U32(numbers.mapv(|x| x as u32)),
+        DataType::I64 => Values::I64(numbers.mapv(|x| x as i64)),
+        DataType::U64 => Values::U64(numbers.mapv(|x| x as u64)),
+        DataType::F32 => Values::F32(numbers.mapv(|x| x as f32)),
+        DataType::F64 | DataType::Char | DataType::Text => Values::F64(numbers.clone()),
     }
 }
 
