@@ -131,6 +131,11 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
         );
         fields.error("topo_var", message);
     }
+    if let Some(raw) = &situation.raw
+        && let Err(error) = boundary::routing::check_size(raw, &topography)
+    {
+        fields.error("topo_var", format!("{}.", capitalised(&error.to_string())));
+    }
     let said = height_options(fields);
     let variable = situation.raw.as_ref().and_then(|raw| raw.variable(&topography));
     if let Some(variable) = variable
@@ -494,6 +499,27 @@ mod tests {
             text,
             r#"{"limits":"default","Longitude Step":"1","Latitude Step":"1","interpolator":"linear"}"#
         );
+    }
+
+    #[test]
+    fn a_topography_too_large_to_be_routed_is_told_with_the_remedy() {
+        let mut raw = dataset::Dataset::new().header();
+        for (rows, is_refused) in [(3600, false), (10_800, true)] {
+            raw.variables = vec![dataset::VariableHeader {
+                name: "topo".to_owned(),
+                dimensions: vec!["lat".to_owned(), "lon".to_owned()],
+                shape: vec![rows, 2 * rows],
+                data_type: dataset::DataType::I16,
+                attributes: dataset::Attributes::new(),
+            }];
+            let situation = Situation { raw: Some(raw.clone()), ..ready() };
+            let made = body(Step::Routing, &mut fields(&[("topo_var", "topo")]), &situation);
+            assert_eq!(made.is_err(), is_refused, "{rows}");
+            if let Err(error) = made {
+                let message = &error.fields[0].message;
+                assert!(message.contains("233.3 million") && message.contains("regrid"), "{message}");
+            }
+        }
     }
 
     #[test]

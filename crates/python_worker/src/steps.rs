@@ -2,8 +2,8 @@
 
 use boundary::regrid::{Limits, Method};
 use boundary::{Release, Severity, ahmcoef, heatflow, pft, regrid, routing};
-use dataset::Dataset;
 use dataset::cf::{self, CoordinatesError, Wanted};
+use dataset::{Dataset, File};
 use serde_json::Map;
 use store::{DataFile, Finding, Output};
 use time::OffsetDateTime;
@@ -62,8 +62,8 @@ fn run_regrid(
     // What is wrong with the form is said before a large file is read.
     parameters(String::new(), String::new())?;
     let raw = match fields.text("base").as_deref() {
-        None | Some("latest") => inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?,
-        Some("uploaded") => inputs::uploaded(job, data_file)?,
+        None | Some("latest") => inputs::open_latest(job, data_file, FileType::Raw, Step::Regrid)?,
+        Some("uploaded") => inputs::open_uploaded(job, data_file)?,
         Some(other) => {
             return Err(StepError::Failed(format!(
                 "'base' is '{other}': choose latest (the latest topography) or uploaded (the file as it was uploaded)"
@@ -73,7 +73,7 @@ fn run_regrid(
     let (longitude, latitude) = coordinates(data_file, &raw)?;
     let parameters = parameters(longitude, latitude)?;
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
-    let made = regrid::run(&raw.dataset, &parameters, &progress).map_err(|error| about(&raw, &error))?;
+    let made = regrid::run_file(&raw.dataset, &parameters, &progress).map_err(|error| about(&raw, &error))?;
     one(job, &raw, FileType::Raw, made, Some(release))
 }
 
@@ -86,8 +86,10 @@ fn run_routing(
     let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
     let release = release(data_file, fields)?;
     let heights = overrides(fields)?;
+    let raw = inputs::open_latest(job, data_file, FileType::Raw, Step::Regrid)?;
+    routing::check_size(raw.dataset.header(), &topo_var).map_err(|error| about(&raw, &error))?;
     let ocean = ocean::choose(job, data_file, fields)?;
-    let raw = inputs::latest(job, data_file, FileType::Raw, Step::Regrid)?;
+    let raw = inputs::read(job, raw)?;
     let parameters = routing::Parameters {
         lon: data_file.longitude.clone(),
         lat: data_file.latitude.clone(),
@@ -163,13 +165,13 @@ fn following(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result
 }
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.
-fn coordinates(data_file: &DataFile, raw: &Input) -> Result<(String, String), StepError> {
+fn coordinates(data_file: &DataFile, raw: &Input<File>) -> Result<(String, String), StepError> {
     let wanted = Wanted {
         lon: data_file.longitude.as_deref(),
         lat: data_file.latitude.as_deref(),
         ..Wanted::default()
     };
-    match cf::find(&raw.dataset.header(), &wanted) {
+    match cf::find(raw.dataset.header(), &wanted) {
         Ok(found) => Ok((found.lon, found.lat)),
         Err(CoordinatesError::Ambiguous { .. }) => Err(StepError::Failed(format!(
             "{}: it is not known which variables are longitude and latitude: set the coordinates first",
@@ -180,9 +182,9 @@ fn coordinates(data_file: &DataFile, raw: &Input) -> Result<(String, String), St
 }
 
 /// The result of a step that makes one file from one.
-fn one(
+fn one<T>(
     job: &Job<'_>,
-    from: &Input,
+    from: &Input<T>,
     file_type: FileType,
     made: boundary::Output,
     release: Option<Release>,
@@ -208,7 +210,7 @@ fn stage(
     Ok(Output { file_type, staged, info: Map::from_iter(info) })
 }
 
-fn about(input: &Input, error: &dyn std::fmt::Display) -> StepError {
+fn about<T>(input: &Input<T>, error: &dyn std::fmt::Display) -> StepError {
     StepError::Failed(format!("{}: {error}", input.name))
 }
 

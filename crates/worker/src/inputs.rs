@@ -1,16 +1,16 @@
 //! What a step reads: the latest revision of a type, loaded, with the words to speak of it.
 
-use dataset::Dataset;
+use dataset::{Dataset, File};
 use store::{DataFile, Revision};
 use workflow::{FileType, Step};
 
 use crate::{Job, StepError};
 
-/// A loaded revision.
+/// A revision, loaded, or open to be read in parts.
 #[derive(Debug)]
-pub struct Input {
+pub struct Input<T = Dataset> {
     /// Its content.
-    pub dataset: Dataset,
+    pub dataset: T,
     /// Which it is.
     pub revision: Revision,
     /// How to speak of it: "Topography of 'late_cretaceous.nc' (revision 3)".
@@ -36,6 +36,23 @@ pub fn latest(
     file_type: FileType,
     maker: Step,
 ) -> Result<Input, StepError> {
+    load(job, data_file, latest_revision(job, file_type, maker)?)
+}
+
+/// As [`latest`], to be read in parts: for files that may be large.
+///
+/// # Errors
+/// As [`latest`].
+pub fn open_latest(
+    job: &Job<'_>,
+    data_file: &DataFile,
+    file_type: FileType,
+    maker: Step,
+) -> Result<Input<File>, StepError> {
+    open(job, data_file, latest_revision(job, file_type, maker)?)
+}
+
+fn latest_revision(job: &Job<'_>, file_type: FileType, maker: Step) -> Result<Revision, StepError> {
     let Some(revision) = job.store.latest(job.run.data_file, file_type)? else {
         return Err(StepError::Failed(format!(
             "{} needs the file '{}' ({}), which does not exist yet: run {} first",
@@ -45,19 +62,19 @@ pub fn latest(
             maker.title()
         )));
     };
-    load(job, data_file, revision)
+    Ok(revision)
 }
 
-/// The topography as it was uploaded.
+/// The topography as it was uploaded, to be read in parts.
 ///
 /// # Errors
 /// It is not there any more, or cannot be read.
-pub fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError> {
+pub fn open_uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input<File>, StepError> {
     let revisions = job.store.revisions(job.run.data_file)?;
     let first = revisions.into_iter().filter(|r| r.file_type == FileType::Raw).min_by_key(|r| r.revision);
     let first =
         first.ok_or_else(|| StepError::Failed("the uploaded topography is not there any more".into()))?;
-    load(job, data_file, first)
+    open(job, data_file, first)
 }
 
 /// Loads a revision.
@@ -65,19 +82,42 @@ pub fn uploaded(job: &Job<'_>, data_file: &DataFile) -> Result<Input, StepError>
 /// # Errors
 /// Its file is missing or cannot be read.
 pub fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
+    read(job, open(job, data_file, revision)?)
+}
+
+/// Loads a revision that is open.
+///
+/// # Errors
+/// Its file cannot be read.
+pub fn read(job: &Job<'_>, opened: Input<File>) -> Result<Input, StepError> {
+    let Input { dataset: file, revision, name } = opened;
+    match file.read_all() {
+        Ok(dataset) => Ok(Input { dataset, revision, name }),
+        Err(error) => Err(unreadable(job, &revision, &name, &error)),
+    }
+}
+
+/// Opens a revision.
+///
+/// # Errors
+/// Its file is missing or cannot be read.
+pub fn open(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input<File>, StepError> {
     // In the modeller's words, not by the name that the file has in the instance folder.
     let name = revision.called(&data_file.filename);
-    let path = job.store.path(&revision);
-    match dataset::read_as(&path, &name) {
+    match File::open_as(job.store.path(&revision), &name) {
         Ok(dataset) => Ok(Input { dataset, revision, name }),
-        Err(error @ dataset::Error::Io { .. }) => {
-            tracing::error!(path = %path.display(), cause = store::chain(&error), "a stored file cannot be read");
-            let what =
-                if path.exists() { "cannot be read on the server" } else { "is missing on the server" };
-            Err(StepError::Failed(format!(
-                "{name} {what}: the operator has to restore it from a backup, or make it again"
-            )))
-        }
-        Err(error) => Err(StepError::Failed(error.to_string())),
+        Err(error) => Err(unreadable(job, &revision, &name, &error)),
     }
+}
+
+fn unreadable(job: &Job<'_>, revision: &Revision, name: &str, error: &dataset::Error) -> StepError {
+    if !matches!(error, dataset::Error::Io { .. }) {
+        return StepError::Failed(error.to_string());
+    }
+    let path = job.store.path(revision);
+    tracing::error!(path = %path.display(), cause = store::chain(error), "a stored file cannot be read");
+    let what = if path.exists() { "cannot be read on the server" } else { "is missing on the server" };
+    StepError::Failed(format!(
+        "{name} {what}: the operator has to restore it from a backup, or make it again"
+    ))
 }

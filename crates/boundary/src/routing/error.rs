@@ -30,6 +30,19 @@ pub enum Error {
         /// Its dimensions with their lengths.
         dimensions: Vec<String>,
     },
+    /// Routing it would take more memory than there may be.
+    #[error(
+        "variable '{name}' has {:.1} million cells, and at most {:.1} million are routed: regrid the file first, to 0.1 degree \
+         or coarser",
+        *cells as f64 / 1e6,
+        super::MAX_CELLS as f64 / 1e6
+    )]
+    TooLarge {
+        /// The variable.
+        name: String,
+        /// Its cells.
+        cells: usize,
+    },
     /// A dimension of the variable has no coordinate that says where its cells are.
     #[error(
         "no {axis} coordinate is known for the dimension(s) {} of variable '{name}': name it, or add a \

@@ -27,8 +27,8 @@ pub mod retention;
 pub mod sort;
 pub mod topography;
 
-use dataset::Dataset;
 use dataset::heights::Overrides;
+use dataset::{Dataset, Header};
 use grid::Points;
 use ndarray::Array2;
 
@@ -44,6 +44,10 @@ use flood::{fill_towards_ring, fill_towards_sea};
 use heights::{Drainage, Remedy, Undrained, drain_filled};
 use retention::{OverSea, height_difference_m, length_to_downstream_m, topographic_index};
 use topography::{SouthernRow, raise_southern_row, round_to_millimetres};
+
+/// Cells of a topography at most, as routing holds several maps of it in double precision. A grid of 3 arc-minutes has 26
+/// million.
+pub const MAX_CELLS: usize = 1 << 25;
 
 const SOUTHERN_ROW: &str = "the southernmost row is raised on land only";
 const SEA_FLOOD: &str = "depressions are filled towards the sea, not towards row and column maxima";
@@ -114,6 +118,19 @@ pub struct Routed {
     pub topographic_index: Array2<f64>,
 }
 
+/// Whether a variable is small enough to be routed: to be asked before a large file is read.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+pub fn check_size(header: &Header, topo_var: &str) -> Result<(), Error> {
+    match header.variable(topo_var) {
+        Some(variable) if variable.len() > MAX_CELLS => {
+            Err(Error::TooLarge { name: topo_var.to_owned(), cells: variable.len() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Routes the topography of a file and samples it on an ocean grid.
 ///
 /// # Errors
@@ -125,6 +142,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<Products, Error> {
     let release = parameters.release;
+    check_size(&raw.header(), &parameters.topo_var)?;
     progress.report("reading the topography", 0.0);
     let relief_latitudes = relief_latitudes(parameters)?;
     let input::Topography { heights_m: topography, mut findings, .. } = prepared(raw, parameters)?;
