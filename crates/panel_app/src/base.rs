@@ -27,6 +27,9 @@ pub(crate) const BASINS: &str = "basins";
 /// Larger maps are shown, not edited.
 const EDITABLE_CELLS: usize = 10_000_000;
 
+/// Cells that are read at once, where a whole map is looked at.
+const BAND_CELLS: usize = 1 << 20;
+
 /// What a draft stands on.
 pub(crate) struct Base {
     pub(crate) data_file: DataFile,
@@ -211,7 +214,14 @@ impl Base {
                 | (Editor::ValueChanger, FileType::Raw, Style::Relief | Style::Depth) => {
                     let said = said_of_heights(store, data_file, variable)?;
                     read_units(&said);
-                    let values = || plane.read(&file, 0..rows, 0..columns).unwrap_or_default().into_iter();
+                    // Looked at in bands: the map may be too large to be edited.
+                    let (source, at_a_time) = (&file, (BAND_CELLS / columns.max(1)).max(1));
+                    let values = move || {
+                        (0..rows).step_by(at_a_time).flat_map(move |first| {
+                            let band = first..rows.min(first + at_a_time);
+                            plane.read(source, band, 0..columns).unwrap_or_default()
+                        })
+                    };
                     let attributes = &plane.variable.attributes;
                     let direction = Direction::of(variable, attributes, &said, values);
                     findings.extend(direction.finding(variable).map(stored_finding));
