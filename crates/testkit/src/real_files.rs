@@ -388,6 +388,24 @@ pub fn netcdf4() -> Vec<RealFile> {
     files
 }
 
+/// A damaged file of the HDF5 kind whose header is never read to its end: a collection of its heap has an object of no length.
+#[cfg(feature = "netcdf4")]
+pub fn endless() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("endless.nc");
+    let make = || {
+        let mut file = netcdf::create(&path)?;
+        axes(&mut file)?;
+        file.add_variable::<f64>("topo", &["lat", "lon"])?.put_values(&heights::<f64>(|m| m), ..)
+    };
+    make().expect("its content");
+    let mut bytes = std::fs::read(&path).expect("the file");
+    // A collection: signature, version, its length, then objects: number, references, length.
+    let at = bytes.windows(4).position(|window| window == b"GCOL").expect("a collection");
+    bytes[at + 24..at + 32].fill(0);
+    bytes
+}
+
 #[cfg(feature = "netcdf4")]
 fn axes(file: &mut netcdf::FileMut) -> netcdf::Result<()> {
     for (name, count, first, units) in

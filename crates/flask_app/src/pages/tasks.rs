@@ -87,14 +87,14 @@ pub(crate) async fn request_step(
                 // Who sends a file means it; and when the form comes back without it, nothing else is chosen.
                 let (field, sent) = if weights { ("ocean_grid", "upload") } else { ("orcafile", "custom") };
                 taken.set(field, sent);
-                super::files::checked(&upload.name, &upload.staged, &cancel)?;
+                let opened = super::files::checked(&upload.name, &upload.staged, &cancel)?;
                 if weights {
-                    full_grid(&store, &file, upload)?;
+                    full_grid(&store, &file, upload, &opened)?;
                 } else {
                     // What is no two names is refused with the other fields.
                     let names = taken.optional(forms::OCEAN_COORDINATES).filter(|text| !text.is_empty());
                     if let Ok(names) = names.map(|text| text.parse()).transpose() {
-                        ocean_grid(upload, names.as_ref()).map_err(file_is_gone)?;
+                        ocean_grid(upload, &opened, names.as_ref()).map_err(file_is_gone)?;
                     }
                 }
                 situation.grid_sent = true;
@@ -126,9 +126,8 @@ fn file_is_gone(mut error: Error) -> Error {
 }
 
 /// Reads a grid that came with a form.
-fn ocean_grid(upload: &Upload, names: Option<&CoordinateNames>) -> Result<ReadGrid, Error> {
-    let file = dataset::read_as(upload.staged.path(), &upload.name)
-        .map_err(|error| super::files::refused(&upload.name, error))?;
+fn ocean_grid(upload: &Upload, opened: &dataset::File, names: Option<&CoordinateNames>) -> Result<ReadGrid, Error> {
+    let file = opened.read_all().map_err(|error| super::files::refused(&upload.name, error))?;
     OceanGrid::find(&file, names).map_err(|error| {
         let field = if names.is_some() { forms::OCEAN_COORDINATES } else { "file" };
         Error::field(field, format!("{}: {error}.", upload.name))
@@ -136,9 +135,9 @@ fn ocean_grid(upload: &Upload, names: Option<&CoordinateNames>) -> Result<ReadGr
 }
 
 /// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
-fn full_grid(store: &Store, file: &DataFile, upload: &Upload) -> Result<(), Error> {
+fn full_grid(store: &Store, file: &DataFile, upload: &Upload, opened: &dataset::File) -> Result<(), Error> {
     let refused = |why: String| Error::field("file", format!("{}: {why}.", upload.name));
-    let read = ocean_grid(upload, None)?;
+    let read = ocean_grid(upload, opened, None)?;
     if read.grid.mesh().is_none() {
         let why = read.no_mesh_because.map(|why| format!(" ({why})")).unwrap_or_default();
         return Err(refused(format!(

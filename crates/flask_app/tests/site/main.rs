@@ -6,6 +6,7 @@ mod accounts;
 mod api;
 mod defects;
 mod field;
+mod gone;
 mod harness;
 mod pages;
 mod real_files;
