@@ -126,7 +126,11 @@ fn file_is_gone(mut error: Error) -> Error {
 }
 
 /// Reads a grid that came with a form.
-fn ocean_grid(upload: &Upload, opened: &dataset::File, names: Option<&CoordinateNames>) -> Result<ReadGrid, Error> {
+fn ocean_grid(
+    upload: &Upload,
+    opened: &dataset::File,
+    names: Option<&CoordinateNames>,
+) -> Result<ReadGrid, Error> {
     let file = opened.read_all().map_err(|error| super::files::refused(&upload.name, error))?;
     OceanGrid::find(&file, names).map_err(|error| {
         let field = if names.is_some() { forms::OCEAN_COORDINATES } else { "file" };
