@@ -78,8 +78,22 @@ pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, Coordinates
         (_, _, Guess::Certain { lon, lat }) => (lon, lat),
         (_, _, Guess::Ambiguous { lon_candidates, lat_candidates }) => {
             let none = lon_candidates.is_empty() || lat_candidates.is_empty();
-            if let (true, Some((projection, names))) = (none, Context::new(header).projected_pair()) {
+            let context = Context::new(header);
+            if let (true, Some((projection, names))) = (none, context.projected_pair()) {
                 return Err(CoordinatesError::projected(projection, &names));
+            }
+            let placed = wanted.variable.and_then(|name| header.variable(name));
+            let fields =
+                header.variables.iter().filter(|v| placed.is_none_or(|placed| placed.name == v.name));
+            if let Some(name) = fields.filter_map(|field| on_faces(header, &context, field)).next() {
+                let rank = header.variable(name).map_or(0, |v| squeezed(v, 2).len());
+                return Err(CoordinatesError::Rank { name: name.to_owned(), rank });
+            }
+            if let ([lon], [lat]) = (&lon_candidates[..], &lat_candidates[..])
+                && let (Some(x), Some(y)) = (header.variable(lon), header.variable(lat))
+                && let Err(list @ CoordinatesError::List { .. }) = span(&context, x, y)
+            {
+                return Err(list);
             }
             return Err(CoordinatesError::Ambiguous { lon_candidates, lat_candidates });
         }
@@ -210,12 +224,18 @@ fn pairs<'a>(
             if placed.is_some_and(|variable| !span.fits(variable)) {
                 continue;
             }
-            let (mut count, mut listed) = (0, false);
+            let (mut count, mut listed, mut faces) = (0, false, false);
             for field in fields(header, context, &span) {
                 count += 1;
+                faces |= placed.is_none_or(|placed| placed.name == field.name)
+                    && on_faces(header, context, field).is_some();
                 listed |= placed.is_none_or(|placed| placed.name == field.name) && lists(field, &span);
             }
             listed |= placed.is_some_and(|placed| lists(placed, &span));
+            // Numbers of rows and columns of each face, given as degrees for programs that know nothing else.
+            if faces && span.kind == GridKind::Rectilinear && !listed {
+                continue;
+            }
             if count > 0 || placed.is_some() || wanted.grid_alone {
                 let both = [(lon, Role::Longitude), (lat, Role::Latitude)];
                 let proper = both.iter().filter(|(v, _)| v.is_coordinate());
@@ -255,6 +275,17 @@ pub fn names_in(attribute: &str) -> impl Iterator<Item = &str> {
 fn lists(variable: &VariableHeader, span: &Span) -> bool {
     let names: Vec<&str> = names_in(variable.attributes.text("coordinates").unwrap_or_default()).collect();
     names.contains(&span.lon) && names.contains(&span.lat)
+}
+
+/// The longitude that the `coordinates` attribute of a field names, if it and the latitude have more than two dimensions: the
+/// field lies on several faces (a cubed sphere), or its cells move.
+fn on_faces<'a>(header: &'a Header, context: &Context, field: &VariableHeader) -> Option<&'a str> {
+    let names = names_in(field.attributes.text("coordinates").unwrap_or_default());
+    let deep: Vec<_> =
+        names.filter_map(|name| header.variable(name)).filter(|v| squeezed(v, 2).len() > 2).collect();
+    let found = |role| deep.iter().find(|v| context.evidence(v, role) > Some(Evidence::Letter));
+    found(Role::Latitude)?;
+    found(Role::Longitude).map(|v| v.name.as_str())
 }
 
 /// A usable pair of coordinate variables.
@@ -315,10 +346,17 @@ pub enum CoordinatesError {
     Exchanged { lon: String, lat: String },
     #[error("'{name}' is a {found}: name another variable as the {}", found.other())]
     OtherRole { name: String, found: Role },
-    #[error("'{name}' has {rank} dimensions: coordinates have one, or two on a curvilinear grid")]
+    #[error(
+        "'{name}' has {rank} dimensions: coordinates have one, or two on a curvilinear grid{}",
+        if *rank > 2 { ". Interpolate the file to longitudes and latitudes first; the faces of a cubed sphere have to be made one list of cells for that (xarray: stack, cdo: remapnn)" } else { "" }
+    )]
     Rank { name: String, rank: usize },
     #[error("'{lon}' is on ({lon_dimensions}) and '{lat}' on ({lat_dimensions}): they do not span one grid")]
     Dimensions { lon: String, lon_dimensions: String, lat: String, lat_dimensions: String },
+    #[error(
+        "'{lon}' and '{lat}' list the cells along '{dimension}': there are no rows and columns. Interpolate the file to longitudes and latitudes first (cdo remapnn,r360x180)"
+    )]
+    List { lon: String, lat: String, dimension: String },
     #[error("'{name}' has no values")]
     Empty { name: String },
     #[error("no variable of the file is on the grid of '{lon}' and '{lat}'")]
@@ -505,6 +543,12 @@ fn span<'a>(
         };
         return Ok(Span { lon, lat, kind, lon_dimension, lat_dimension });
     }
+    if let ([one], [other]) = (squeezed(x, 1), squeezed(y, 1))
+        && one == other
+    {
+        let (lon, lat) = (lon.to_owned(), lat.to_owned());
+        return Err(CoordinatesError::List { lon, lat, dimension: one.clone() });
+    }
     Err(CoordinatesError::Dimensions {
         lon: lon.to_owned(),
         lon_dimensions: x.dimensions.join(", "),
@@ -646,6 +690,42 @@ mod tests {
         ]);
         let Guess::Ambiguous { lon_candidates, lat_candidates } = guess(&header) else { panic!("certain") };
         assert_eq!((lon_candidates.len(), lat_candidates.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_list_of_cells_is_named_with_its_dimension() {
+        let header = header(vec![
+            variable("clon", &["ncells"], &[("units", "radian"), ("standard_name", "longitude")]),
+            variable("clat", &["ncells"], &[("units", "radian"), ("standard_name", "latitude")]),
+            variable("topo", &["ncells"], &[("coordinates", "clat clon")]),
+        ]);
+        for wanted in
+            [Wanted::default(), Wanted { lon: Some("clon"), lat: Some("clat"), ..Wanted::default() }]
+        {
+            let found = find(&header, &wanted);
+            let Err(CoordinatesError::List { dimension, .. }) = &found else { panic!("{found:?}") };
+            assert_eq!(dimension, "ncells");
+        }
+    }
+
+    #[test]
+    fn the_nominal_axes_of_a_cubed_sphere_are_no_coordinates() {
+        let degrees = |units| [("units", units)];
+        let header = header(vec![
+            variable("Xdim", &["Xdim"], &degrees("degrees_east")),
+            variable("Ydim", &["Ydim"], &degrees("degrees_north")),
+            variable("lons", &["nf", "Ydim", "Xdim"], &degrees("degrees_east")),
+            variable("lats", &["nf", "Ydim", "Xdim"], &degrees("degrees_north")),
+            variable("topo", &["nf", "Ydim", "Xdim"], &[("coordinates", "lons lats")]),
+        ]);
+        for variable in [None, Some("topo")] {
+            let found = find(&header, &Wanted { variable, ..Wanted::default() });
+            assert!(
+                matches!(&found, Err(CoordinatesError::Rank { name, rank: 3 }) if name == "lons"),
+                "{found:?}"
+            );
+        }
+        assert!(!matches!(guess(&header), Guess::Certain { .. }));
     }
 
     #[test]

@@ -40,7 +40,6 @@ impl Grid {
     /// Reads the grid that the variables `longitude` and `latitude` span.
     pub(super) fn read(source: &Dataset, longitude: &str, latitude: &str) -> Result<Self, Error> {
         let wanted = Wanted { lon: Some(longitude), lat: Some(latitude), grid_alone: true, variable: None };
-        let dimensions = |name: &str| source.variable(name).map(|v| v.dimensions.clone()).unwrap_or_default();
         match cf::find(&source.header(), &wanted) {
             Ok(found) => match Axes::read(source, &found)? {
                 Some(axes) => {
@@ -49,12 +48,7 @@ impl Grid {
                 }
                 None => cells(source, longitude, latitude),
             },
-            // A list of cells.
-            Err(CoordinatesError::Dimensions { .. })
-                if dimensions(longitude).len() == 1 && dimensions(longitude) == dimensions(latitude) =>
-            {
-                cells(source, longitude, latitude)
-            }
+            Err(CoordinatesError::List { .. }) => cells(source, longitude, latitude),
             Err(error) => Err(error.into()),
         }
     }
@@ -89,7 +83,8 @@ fn cells(source: &Dataset, longitude: &str, latitude: &str) -> Result<Grid, Erro
         shape.remove(0);
     }
     if shape.iter().product::<usize>() != mesh.len() || dimensions.len() > 2 {
-        return Err(refused("they give no corners to the cells of a list".to_owned()));
+        let why = "they list cells without corners. Interpolate the file to longitudes and latitudes first (cdo remapnn,r360x180)";
+        return Err(refused(why.to_owned()));
     }
     Ok(Grid::Cells(Box::new(Cells { mesh, dimensions })))
 }

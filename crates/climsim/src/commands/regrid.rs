@@ -2,14 +2,23 @@
 
 use anyhow::{Context, Result};
 use boundary::regrid::{self, Coast, Limits, Method, Parameters};
+use dataset::cf::CoordinatesError;
 
 use crate::arguments::{self, RegridMethod, RegridValues};
 use crate::{files, terminal};
 
 pub(crate) fn run(arguments: &arguments::Regrid) -> Result<()> {
     let source = dataset::File::open(&arguments.input)?;
-    let (longitude, latitude) = files::coordinates(source.header(), &arguments.coordinates)
-        .with_context(|| arguments.input.display().to_string())?;
+    let found = files::coordinates(source.header(), &arguments.coordinates);
+    // A list of cells with their corners is a grid to regridding, and to nothing else.
+    let list = found.as_ref().err().and_then(|error| match error.downcast_ref() {
+        Some(CoordinatesError::List { lon, lat, .. }) => Some((lon.clone(), lat.clone())),
+        _ => None,
+    });
+    let (longitude, latitude) = match list {
+        Some(names) => names,
+        None => found.with_context(|| arguments.input.display().to_string())?,
+    };
     let parameters = Parameters {
         longitude_step_degrees: arguments.lon_step,
         latitude_step_degrees: arguments.lat_step,

@@ -284,7 +284,9 @@ fn projected_dimensions(header: &Header) -> Vec<(&str, Projection)> {
         let Some(projection) = words.next().and_then(|name| mapping(header.variable(name)?)) else {
             continue;
         };
-        found.extend(variable.dimensions.iter().map(|dimension| (dimension.as_str(), projection)));
+        // Before rows and columns stand times and levels.
+        let plane = &variable.dimensions[variable.dimensions.len().saturating_sub(2)..];
+        found.extend(plane.iter().map(|dimension| (dimension.as_str(), projection)));
     }
     found
 }
