@@ -545,6 +545,8 @@ fn span<'a>(
     }
     if let ([one], [other]) = (squeezed(x, 1), squeezed(y, 1))
         && one == other
+        && !x.is_coordinate()
+        && !y.is_coordinate()
     {
         let (lon, lat) = (lon.to_owned(), lat.to_owned());
         return Err(CoordinatesError::List { lon, lat, dimension: one.clone() });
