@@ -1,7 +1,7 @@
 //! Any text as what a modeller does to a map: commands of the editor's websocket, recipes, and edit lists of the original.
 #![no_main]
 
-use boundary::edit::{Command, Document, Map, Meaning, Quantity, Recipe, legacy};
+use boundary::edit::{Command, Document, Map, Meaning, Quantity, legacy, recipe::Recipe};
 use dataset::DataType;
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
