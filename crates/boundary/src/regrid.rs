@@ -247,8 +247,7 @@ fn published(source: Source<'_>, parameters: &Parameters, progress: &dyn Progres
             (Source::File(file), &[(x, columns), (y, rows)])
                 if is_numbers && variable.len() > MAX_HELD_VALUES =>
             {
-                let (lon, lat) = ((x, columns.len()), (y, rows.len()));
-                let bands = Bands { file, variable, packing: &packing, lon, lat };
+                let bands = Bands::new(file, variable, &packing, (x, columns.len()), (y, rows.len()));
                 let (values, counts) = apply::interpolate_file(&bands, columns, rows)?;
                 findings.extend(packing.findings_of_counts(&variable.name, &counts));
                 values

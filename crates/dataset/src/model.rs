@@ -2,6 +2,8 @@
 
 use ndarray::{ArrayD, IxDyn};
 
+use crate::DataType;
+
 /// A named axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dimension {
@@ -251,6 +253,23 @@ impl Values {
         {
             for_numeric!(self, a => a.iter().for_each(|&x| look(x as f64)), else ());
         }
+    }
+
+    /// Numbers stored in a type, which has to hold them; `None` for text.
+    pub fn from_f64(numbers: ArrayD<f64>, data_type: DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::I8 => Self::I8(numbers.mapv(|x| x as i8)),
+            DataType::U8 => Self::U8(numbers.mapv(|x| x as u8)),
+            DataType::I16 => Self::I16(numbers.mapv(|x| x as i16)),
+            DataType::U16 => Self::U16(numbers.mapv(|x| x as u16)),
+            DataType::I32 => Self::I32(numbers.mapv(|x| x as i32)),
+            DataType::U32 => Self::U32(numbers.mapv(|x| x as u32)),
+            DataType::I64 => Self::I64(numbers.mapv(|x| x as i64)),
+            DataType::U64 => Self::U64(numbers.mapv(|x| x as u64)),
+            DataType::F32 => Self::F32(numbers.mapv(|x| x as f32)),
+            DataType::F64 => Self::F64(numbers),
+            DataType::Char | DataType::Text => return None,
+        })
     }
 
     /// The stored numbers in double (no fill value or packing applied); `None` for text.

@@ -82,20 +82,10 @@ impl Variable {
         // In single precision a marker given in double stands as what it was rounded to, and goes on to stand so.
         let single = matches!(self.values, Values::F32(_));
         let as_stored = |number: f64| if single { f64::from(number as f32) } else { number };
-        let Some(values) = self.values.to_f64() else { return };
-        self.values = match to {
-            DataType::I8 => Values::I8(values.mapv(|v| v as i8)),
-            DataType::U8 => Values::U8(values.mapv(|v| v as u8)),
-            DataType::I16 => Values::I16(values.mapv(|v| v as i16)),
-            DataType::U16 => Values::U16(values.mapv(|v| v as u16)),
-            DataType::I32 => Values::I32(values.mapv(|v| v as i32)),
-            DataType::U32 => Values::U32(values.mapv(|v| v as u32)),
-            DataType::I64 => Values::I64(values.mapv(|v| v as i64)),
-            DataType::U64 => Values::U64(values.mapv(|v| v as u64)),
-            DataType::F32 => Values::F32(values.mapv(|v| v as f32)),
-            DataType::F64 => Values::F64(values),
-            DataType::Char | DataType::Text => return,
+        let Some(values) = self.values.to_f64().and_then(|numbers| Values::from_f64(numbers, to)) else {
+            return;
         };
+        self.values = values;
         self.attributes.remove("_Unsigned");
         for name in OF_THE_VALUES_TYPE {
             let numbers =

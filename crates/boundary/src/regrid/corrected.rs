@@ -1,7 +1,7 @@
 //! Regridding as the corrected release does it: every source grid, methods that keep areas, coasts kept.
 
 use dataset::{Attributes, DataType, Dataset, Header, Values, Variable, VariableHeader, cf, topography};
-use ndarray::{Array1, Array2, ArrayD};
+use ndarray::{Array1, Array2};
 use remap::Mesh;
 
 use super::axis::{Coordinate, Links};
@@ -414,13 +414,7 @@ impl Regridder<'_> {
                 match (source, found) {
                     (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
                         let (lon, lat) = (lon.1, lat.1);
-                        let bands = Bands {
-                            file,
-                            variable,
-                            packing: &packing,
-                            lon: (x, lon.len()),
-                            lat: (y, lat.len()),
-                        };
+                        let bands = Bands::new(file, variable, &packing, (x, lon.len()), (y, lat.len()));
                         let (values, counts) = bands.resample(lat, lon, |values, lat, lon| {
                             kernel::resample(values, &packing, lat, lon, &rule)
                         })?;
@@ -493,13 +487,7 @@ impl Regridder<'_> {
                 match (source, found) {
                     (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
                         let (lon, lat) = (lon.1, lat.1);
-                        let bands = Bands {
-                            file,
-                            variable,
-                            packing: &packing,
-                            lon: (x, lon.len()),
-                            lat: (y, lat.len()),
-                        };
+                        let bands = Bands::new(file, variable, &packing, (x, lon.len()), (y, lat.len()));
                         bands.resample(lat, lon, share)?.0
                     }
                     _ => match share(&source.read(&variable.name)?.values, lat, lon) {
@@ -522,7 +510,8 @@ impl Regridder<'_> {
         if !holes || marker.is_some() {
             let marker = marker.unwrap_or_default();
             let filled = made.mapv(|number| if number.is_nan() { marker } else { number });
-            return Ok(Some((of_type(&filled, variable.data_type), variable.attributes.clone())));
+            let values = Values::from_f64(filled, variable.data_type);
+            return Ok(values.map(|values| (values, variable.attributes.clone())));
         }
         // Nothing marks a hole: numbers in double do.
         let values = Values::F64(made.mapv(|number| packing.value(number)));
@@ -640,22 +629,6 @@ fn dimensions(grid: &Grid, parameters: &Parameters) -> (String, String) {
         }
         // Planes become coordinate variables proper.
         _ => (parameters.longitude.clone(), parameters.latitude.clone()),
-    }
-}
-
-/// Numbers in the type of `like`, which holds them exactly: they were taken from it.
-fn of_type(numbers: &ArrayD<f64>, like: DataType) -> Values {
-    match like {
-        DataType::I8 => Values::I8(numbers.mapv(|x| x as i8)),
-        DataType::U8 => Values::U8(numbers.mapv(|x| x as u8)),
-        DataType::I16 => Values::I16(numbers.mapv(|x| x as i16)),
-        DataType::U16 => Values::U16(numbers.mapv(|x| x as u16)),
-        DataType::I32 => Values::I32(numbers.mapv(|x| x as i32)),
-        DataType::U32 => Values::U32(numbers.mapv(|x| x as u32)),
-        DataType::I64 => Values::I64(numbers.mapv(|x| x as i64)),
-        DataType::U64 => Values::U64(numbers.mapv(|x| x as u64)),
-        DataType::F32 => Values::F32(numbers.mapv(|x| x as f32)),
-        DataType::F64 | DataType::Char | DataType::Text => Values::F64(numbers.clone()),
     }
 }
 

@@ -67,7 +67,7 @@ impl<'a> Ledger<'a> {
 /// The plane of longitude and latitude of a variable that is in a file, and the targets along the slower of both axes: its
 /// rows are together in the file.
 pub(super) struct Bands<'a> {
-    pub(super) file: &'a File,
+    file: &'a File,
     pub(super) variable: &'a VariableHeader,
     pub(super) packing: &'a Packing,
     /// Axis of longitude, and targets along it.
@@ -76,7 +76,18 @@ pub(super) struct Bands<'a> {
     pub(super) lat: (usize, usize),
 }
 
-impl Bands<'_> {
+impl<'a> Bands<'a> {
+    /// The plane of a variable: `lon` and `lat` are an axis and the number of targets along it.
+    pub(super) fn new(
+        file: &'a File,
+        variable: &'a VariableHeader,
+        packing: &'a Packing,
+        lon: (usize, usize),
+        lat: (usize, usize),
+    ) -> Self {
+        Self { file, variable, packing, lon, lat }
+    }
+
     /// The axis that is cut.
     pub(super) fn axis(&self) -> usize {
         self.lon.0.min(self.lat.0)
