@@ -83,9 +83,9 @@ pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, Coordinates
                 return Err(CoordinatesError::projected(projection, &names));
             }
             let placed = wanted.variable.and_then(|name| header.variable(name));
-            let fields =
+            let mut fields =
                 header.variables.iter().filter(|v| placed.is_none_or(|placed| placed.name == v.name));
-            if let Some(name) = fields.filter_map(|field| on_faces(header, &context, field)).next() {
+            if let Some(name) = fields.find_map(|field| on_faces(header, &context, field)) {
                 let rank = header.variable(name).map_or(0, |v| squeezed(v, 2).len());
                 return Err(CoordinatesError::Rank { name: name.to_owned(), rank });
             }
@@ -217,6 +217,13 @@ fn pairs<'a>(
     wanted: &Wanted,
 ) -> Vec<Pair<'a>> {
     let placed = wanted.variable.and_then(|name| header.variable(name));
+    let is_placed = |field: &VariableHeader| placed.is_none_or(|placed| placed.name == field.name);
+    let with_faces: Vec<&str> = header
+        .variables
+        .iter()
+        .filter(|field| is_placed(field) && on_faces(header, context, field).is_some())
+        .map(|field| field.name.as_str())
+        .collect();
     let mut pairs: Vec<Pair> = Vec::new();
     for &(lon_evidence, lon) in lon.iter().take(MAX_CANDIDATES) {
         for &(lat_evidence, lat) in lat.iter().take(MAX_CANDIDATES) {
@@ -227,9 +234,8 @@ fn pairs<'a>(
             let (mut count, mut listed, mut faces) = (0, false, false);
             for field in fields(header, context, &span) {
                 count += 1;
-                faces |= placed.is_none_or(|placed| placed.name == field.name)
-                    && on_faces(header, context, field).is_some();
-                listed |= placed.is_none_or(|placed| placed.name == field.name) && lists(field, &span);
+                faces |= with_faces.contains(&field.name.as_str());
+                listed |= is_placed(field) && lists(field, &span);
             }
             listed |= placed.is_some_and(|placed| lists(placed, &span));
             // Numbers of rows and columns of each face, given as degrees for programs that know nothing else.
