@@ -31,13 +31,9 @@ pub fn mark(field: ArrayView2<f64>, latitude: ArrayView2<f64>, elevation: Elevat
     if field.dim() != latitude.dim() {
         return None;
     }
-    let sea_in_the_south = |value: f64| match elevation {
-        Elevation::PositiveUp => value <= 0.0,
-        Elevation::PositiveDown | Elevation::TopographyDown => value >= 0.0,
-    };
-    let land = |value: f64| match elevation {
-        Elevation::PositiveUp => value > 0.0,
-        Elevation::PositiveDown | Elevation::TopographyDown => value < 0.0,
+    let rule = match elevation {
+        Elevation::PositiveUp => Elevation::PositiveUp,
+        Elevation::PositiveDown | Elevation::TopographyDown => Elevation::TopographyDown,
     };
     let (mut cells, mut positive) = (0_usize, 0_usize);
     for (&value, &lat) in field.iter().zip(&latitude) {
@@ -51,13 +47,13 @@ pub fn mark(field: ArrayView2<f64>, latitude: ArrayView2<f64>, elevation: Elevat
     let mut layer = Array2::zeros(field.dim());
     let mut count = 0;
     ndarray::Zip::from(&mut layer).and(&field).and(&latitude).for_each(|mark, &value, &lat| {
-        let wrong_south = lat < SOUTHERN_LIMIT_DEGREES && sea_in_the_south(value);
+        let wrong_south = lat < SOUTHERN_LIMIT_DEGREES && rule.is_sea(value);
         let wrong_north =
             lat > NORTHERN_LIMIT_DEGREES && if mostly_positive { value <= 0.0 } else { value > 0.0 };
         if wrong_south || wrong_north {
             *mark = 1.0;
             count += 1;
-        } else if land(value) {
+        } else if rule.is_land(value) {
             *mark = f64::NAN;
         }
     });
