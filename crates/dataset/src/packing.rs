@@ -10,7 +10,7 @@ use crate::{AttributeValue, Attributes, DataType, Finding, Values, Variable, Var
 
 /// Nothing on the planet is measured in numbers beyond this: there a fill value is recognised to single precision,
 /// whatever the types of the values and of the attribute are.
-const BEYOND_MEASURE: f64 = 1e15;
+pub const BEYOND_MEASURE: f64 = 1e15;
 
 /// What the NetCDF library leaves in floating-point cells that were never written (`NC_FILL_FLOAT`, `NC_FILL_DOUBLE`).
 const DEFAULT_FILL: f64 = 9.969_209_968_386_869e36;
@@ -40,6 +40,8 @@ pub struct Packing {
     scale: Option<f64>,
     offset: Option<f64>,
     doubts: Vec<Doubt>,
+    /// Attributes that mark missing values by another name than the standard ones.
+    customary: Vec<String>,
 }
 
 /// Why a stored number is no value.
@@ -96,6 +98,15 @@ impl Sign {
             _ => stored,
         }
     }
+}
+
+/// True for the name of an attribute that marks missing values though no convention of NetCDF knows it: `_FillValue` or
+/// `missing_value` in another spelling (`FillValue`, `Missing_Value`), and `nodata`, the word of geographic information systems.
+fn is_customary_marker(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let words =
+        ["fillvalue", "missingvalue", "missingvalues", "missingdata", "nodata", "nodatavalue", "nodataval"];
+    !["_FillValue", "missing_value"].contains(&name) && words.contains(&plain.to_ascii_lowercase().as_str())
 }
 
 /// The default fill value of a type (`netcdf.h`); bytes have none: each of their values may be meant.
@@ -247,13 +258,23 @@ impl Packing {
         for name in ["_FillValue", "missing_value"] {
             missing.extend(attended.numbers(name).into_iter().map(as_stored).filter(|n| !n.is_nan()));
         }
+        let mut customary = Vec::new();
+        for (name, value) in attributes.iter().filter(|(name, _)| is_customary_marker(name)) {
+            let numbers = value.numbers_or_text().unwrap_or_default();
+            let found = numbers.into_iter().map(as_stored).filter(|n| !n.is_nan() && !missing.contains(n));
+            let found: Vec<f64> = found.collect();
+            if !found.is_empty() {
+                customary.push(name.to_owned());
+                missing.extend(found);
+            }
+        }
         let (scale, offset) = (attended.finite("scale_factor"), attended.finite("add_offset"));
         let is_floating = matches!(data_type, DataType::F32 | DataType::F64);
         // Floating-point cells that were never written stay recognisable when a later program declares another fill value.
         let default_fill = default_fill(data_type)
             .filter(|_| is_floating || (attributes.get("_FillValue").is_none() && sign == Sign::AsStored));
         let mut packing =
-            Self { sign, missing, default_fill, limits: None, scale, offset, doubts: Vec::new() };
+            Self { sign, missing, default_fill, limits: None, scale, offset, doubts: Vec::new(), customary };
         if data_type.is_numeric() {
             packing.limits = packing.limits(data_type, &mut attended, &as_stored);
         }
@@ -413,6 +434,7 @@ impl Packing {
         for name in Self::ATTRIBUTES.into_iter().filter(|name| !not_done(name)) {
             kept.remove(name);
         }
+        self.forget_customary(&mut kept);
         if self.changes_values() {
             for (name, is_mask) in [("flag_values", false), ("flag_masks", true)] {
                 let Some(numbers) = attributes.get(name).and_then(AttributeValue::numbers_or_text) else {
@@ -423,6 +445,13 @@ impl Packing {
             }
         }
         kept
+    }
+
+    /// Removes the attributes that mark missing values by a name that is not standard.
+    pub(crate) fn forget_customary(&self, attributes: &mut Attributes) {
+        for name in &self.customary {
+            attributes.remove(name);
+        }
     }
 
     /// What is to be said about the variable `name` with these values: attributes that were not understood, and cells that
@@ -450,6 +479,15 @@ impl Packing {
                 Finding::warning("attribute-not-understood", text)
             })
             .collect();
+        for attribute in &self.customary {
+            findings.push(Finding::note(
+                "marker-by-custom",
+                format!(
+                    "'{name}': cells that hold the number of its attribute '{attribute}' were read as missing (the standard name of \
+                     this attribute is _FillValue)"
+                ),
+            ));
+        }
         let GapCounts { cells, unwritten, outside } = *counts;
         if unwritten > 0 {
             let fill = self.default_fill.unwrap_or(DEFAULT_FILL);
@@ -554,6 +592,30 @@ mod tests {
         let exact = Values::F64(arr1(&[-9999.9, f64::from(-9999.9_f32)]).into_dyn());
         let attributes = Attributes::new().with("missing_value", -9999.9);
         assert_eq!(seen(&decoded(exact, attributes)), ["?", "-9999.900390625"]);
+    }
+
+    #[test]
+    fn markers_by_other_names_are_markers() {
+        for name in
+            ["FillValue", "_fillvalue", "Missing_Value", "missingValue", "nodata", "NODATA_value", "no_data"]
+        {
+            let attributes = Attributes::new().with(name, -9999.0).with("units", "m");
+            let variable =
+                Variable::new("v", &["x"], Values::F64(arr1(&[1.0, -9999.0]).into_dyn()), attributes);
+            let (values, findings) = variable.decode_with_findings().unwrap();
+            assert_eq!(seen(values.as_slice().unwrap()), ["1", "?"], "{name}");
+            assert_eq!(findings[0].code, "marker-by-custom", "{name}");
+            let names: Vec<String> =
+                variable.packing().unpacked(&variable.attributes).iter().map(|(n, _)| n.to_owned()).collect();
+            assert_eq!(names, ["units"]);
+        }
+        for (name, value) in [("nodata", "none"), ("missing_cells", "7"), ("filling", "1")] {
+            let packing = Packing::of(DataType::F64, &Attributes::new().with(name, value));
+            assert!(!packing.is_missing(7.0) && !packing.is_missing(1.0) && packing.doubts().is_empty());
+        }
+        // What is standard too needs no word.
+        let both = Attributes::new().with("_FillValue", -9999.0).with("nodata", -9999.0);
+        assert!(Packing::of(DataType::F64, &both).findings_of_counts("v", &GapCounts::default()).is_empty());
     }
 
     #[test]

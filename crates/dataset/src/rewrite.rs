@@ -167,6 +167,7 @@ impl Variable {
         for name in ["missing_value", "valid_min", "valid_max", "valid_range"] {
             self.attributes.remove(name);
         }
+        packing.forget_customary(&mut self.attributes);
         self.attributes.set_first("_FillValue", typed(self.values.data_type(), vec![marker]));
         for_each_type!(&mut self.values, array, T => {
             let mut missing = missing.into_iter().peekable();
