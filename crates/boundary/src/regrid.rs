@@ -263,6 +263,7 @@ fn published(source: Source<'_>, parameters: &Parameters, progress: &dyn Progres
         };
         if used.len() == 2 {
             findings.extend(emptiness(&variable.name, &values, rim, lon.global && lat.global));
+            findings.extend(beyond_measure(&variable.name, &values));
         }
         let attributes = if variable.data_type.is_numeric() {
             packing.unpacked(&variable.attributes)
@@ -479,6 +480,23 @@ fn emptiness(name: &str, values: &Values, rim: usize, global: bool) -> Vec<Findi
             "'{name}' has no value in {empty} of {len} cells ({cause}): routing needs a value everywhere"
         ),
     )]
+}
+
+/// What to say of numbers that a fill value made of values: beyond all measure, beside others that are ordinary.
+fn beyond_measure(name: &str, values: &Values) -> Option<Finding> {
+    let Values::F64(array) = values else { return None };
+    let beyond = |x: &&f64| x.abs() > dataset::BEYOND_MEASURE;
+    let count = array.iter().filter(beyond).count();
+    let ordinary = array.iter().any(|x| *x != 0.0 && x.abs() < dataset::BEYOND_MEASURE / 1e6);
+    let first = array.iter().find(beyond).filter(|_| ordinary)?;
+    Some(Finding::warning(
+        "regrid-beyond-measure",
+        format!(
+            "'{name}' has numbers such as {first:e} in {count} of {} cells, beside ordinary values: the source seems to mark missing \
+             values by a number that it does not declare; declare it as _FillValue in the file and regrid again",
+            array.len()
+        ),
+    ))
 }
 
 /// Adds a variable and those of its dimensions that are new: dimensions stand in the order of first use.

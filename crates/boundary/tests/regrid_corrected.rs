@@ -540,6 +540,46 @@ fn cells_of_any_shape_are_regridded_and_keep_their_integral() {
 }
 
 #[test]
+fn a_result_without_any_value_is_refused_with_steps_that_work() {
+    // A map of 60 km: less than half of every cell of one degree.
+    let small = map(&cells(45.0, 45.5, 30), &cells(7.0, 7.5, 30), relief);
+    let coarse = parameters(1.0, Method::Auto);
+    let error = regrid::run(&small, &coarse, &Silent).unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, Error::NoValues { .. }), "{said}");
+    assert!(said.contains("steps of 0.01 degrees and limits = data"), "{said}");
+    let fine = Parameters { limits: Limits::Data, ..parameters(0.01, Method::Auto) };
+    let made = values(&regrid(&small, &fine).dataset, "topo");
+    assert!(made.iter().filter(|value| value.is_finite()).count() * 10 > made.len() * 9);
+
+    let mut missing = planet(18, 36);
+    edit(&mut missing, "topo", |topo| topo.attributes.set("valid_max", -20_000.0));
+    let said = regrid::run(&missing, &coarse, &Silent).unwrap_err().to_string();
+    assert!(said.contains("valid range"), "{said}");
+    // One map with values is a result.
+    missing.add_f64("one", &["lat", "lon"], Array2::ones((18, 36)).into_dyn(), Attributes::new());
+    assert!(codes(&regrid(&missing, &coarse)).contains(&"regrid-empty-cells"));
+}
+
+#[test]
+fn numbers_beyond_measure_beside_ordinary_ones_are_found() {
+    for release in [Release::Corrected, Release::R2023] {
+        let parameters = Parameters { release, ..parameters(5.0, Method::Linear) };
+        let mut filled = planet(36, 72);
+        edit(&mut filled, "topo", |topo| {
+            let Values::F64(numbers) = &mut topo.values else { return };
+            numbers.mapv_inplace(|height| if height < -3000.0 { 1e20 } else { height });
+        });
+        assert!(codes(&regrid(&filled, &parameters)).contains(&"regrid-beyond-measure"), "{release}");
+        // Joules are many.
+        edit(&mut filled, "topo", |topo| {
+            topo.values = Values::F64(ArrayD::from_elem(IxDyn(&[36, 72]), 3e20))
+        });
+        assert!(!codes(&regrid(&filled, &parameters)).contains(&"regrid-beyond-measure"), "{release}");
+    }
+}
+
+#[test]
 fn a_large_file_is_read_in_bands_with_the_same_result() {
     // More values than are held at a time, stored either way round, with two levels.
     let (rows, columns) = (1200, 2000);

@@ -12,8 +12,8 @@ use super::source::{Cells, Grid, Regular};
 use super::stream::{Bands, MAX_HELD_VALUES};
 use super::target::TargetAxis;
 use super::{
-    Coast, Error, Limits, Method, Parameters, checked_steps, copied, is_boolean, is_date, push, refuse_large,
-    with_fill_value,
+    Coast, Error, Limits, Method, Parameters, beyond_measure, checked_steps, copied, is_boolean, is_date,
+    push, refuse_large, with_fill_value,
 };
 use crate::history::note_corrections;
 use crate::{Finding, Output, Progress};
@@ -59,9 +59,14 @@ pub(super) fn run(
     let auxiliary = Auxiliary::new(&header, parameters);
     let treated: Vec<&VariableHeader> =
         header.variables.iter().filter(|v| !auxiliary.is_coordinate(&v.name)).collect();
+    let (mut maps, mut empty_maps) = (0, 0);
     for (done, variable) in treated.iter().enumerate() {
         progress.report(&format!("regridding {}", variable.name), done as f64 / treated.len() as f64);
         if let Some(mut made) = regridder.variable(variable, &auxiliary, &mut findings)? {
+            if regridder.is_map(variable) {
+                maps += 1;
+                empty_maps += usize::from(is_empty(&made.values));
+            }
             auxiliary.forget(&mut made.attributes, &grid);
             push(&mut result, made);
         }
@@ -72,6 +77,9 @@ pub(super) fn run(
         for variable in auxiliary.coordinate(&header, &grid, coordinate, targets, &result) {
             push(&mut result, variable);
         }
+    }
+    if maps > 0 && empty_maps == maps {
+        return Err(no_values(&grid, &layout));
     }
     let corrections = regridder.corrections();
     note_corrections(&mut result, "regrid", &corrections.iter().map(String::as_str).collect::<Vec<_>>());
@@ -90,10 +98,9 @@ struct Layout {
 impl Layout {
     fn new(grid: &Grid, parameters: &Parameters, findings: &mut Vec<Finding>) -> Result<Self, Error> {
         let steps = [parameters.longitude_step_degrees, parameters.latitude_step_degrees];
-        let extents = match (parameters.limits, grid) {
-            (Limits::Default, _) => [(-180.0, 180.0), (-90.0, 90.0)],
-            (Limits::Data, Grid::Regular(regular)) => [regular.lon.extent(), regular.lat.extent()],
-            (Limits::Data, Grid::Cells(cells)) => extent(&cells.mesh),
+        let extents = match parameters.limits {
+            Limits::Default => [(-180.0, 180.0), (-90.0, 90.0)],
+            Limits::Data => extent_of(grid),
         };
         let mut counts = [0_u64; 2];
         let mut lower = [0.0; 2];
@@ -168,6 +175,41 @@ impl Layout {
             TargetAxis::new(self.lower[0], self.step[0], self.columns, None),
             TargetAxis::new(self.lower[1], self.step[1], self.rows, Some(90.0)),
         )
+    }
+}
+
+/// True for a map without any value.
+fn is_empty(values: &Values) -> bool {
+    matches!(values, Values::F64(numbers) if numbers.iter().all(|number| number.is_nan()))
+}
+
+/// Why no map has a value, and what to do.
+fn no_values(grid: &Grid, layout: &Layout) -> Error {
+    let extent = extent_of(grid);
+    let widths = extent.map(|(from, to)| to - from);
+    let is_small = widths.iter().zip(layout.step).any(|(width, step)| *width < 2.0 * step);
+    let why = if is_small {
+        // Some fifty cells across, as 1, 2 or 5 of a decimal place.
+        let wanted = widths[0].min(widths[1]) / 50.0;
+        let place = 10_f64.powf(wanted.log10().floor());
+        let step =
+            [5.0, 2.0, 1.0].into_iter().map(|k| k * place).find(|step| *step <= wanted).unwrap_or(place);
+        let step = (step * 1e9).round() / 1e9;
+        format!(
+            "less than two cells of {} degrees: choose steps of {step} degrees and limits = data",
+            layout.step[0]
+        )
+    } else {
+        "and all of its maps are missing values there: look whether its _FillValue and its valid range are right".to_owned()
+    };
+    Error::NoValues { extent: extent.map(|(from, to)| (rounded(from), rounded(to))), why }
+}
+
+/// What a grid covers, as longitudes and latitudes.
+fn extent_of(grid: &Grid) -> [(f64, f64); 2] {
+    match grid {
+        Grid::Regular(regular) => [regular.lon.extent(), regular.lat.extent()],
+        Grid::Cells(cells) => extent(&cells.mesh),
     }
 }
 
@@ -354,6 +396,7 @@ impl Regridder<'_> {
         findings.extend(noticed);
         if found.0.is_some() && found.1.is_some() {
             findings.extend(self.emptiness(variable, &values));
+            findings.extend(beyond_measure(name, &values));
         }
         let made =
             Variable { name: name.clone(), dimensions: self.dimensions(variable, found), attributes, values };
@@ -376,6 +419,11 @@ impl Regridder<'_> {
                 _ => Some((None, None)),
             },
         }
+    }
+
+    /// True for a variable that lies on the grid.
+    fn is_map(&self, variable: &VariableHeader) -> bool {
+        matches!(self.axes_of(variable), Some((Some(_), Some(_))))
     }
 
     /// The names of the dimensions of a variable of the result.

@@ -43,4 +43,8 @@ pub enum Error {
     TooLarge { rows: u64, columns: u64, values: u64, largest: u64 },
     #[error("the result would be a grid of {columns} x {rows} cells: use smaller steps")]
     NoTarget { rows: u64, columns: u64 },
+    #[error(
+        "no cell of the result would have a value: the source covers longitudes {} to {} and latitudes {} to {}, {why}", extent[0].0, extent[0].1, extent[1].0, extent[1].1
+    )]
+    NoValues { extent: [(f64, f64); 2], why: String },
 }
