@@ -77,8 +77,8 @@ pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, Coordinates
         (Some(lon), Some(lat), _) => (lon.to_owned(), lat.to_owned()),
         (_, _, Guess::Certain { lon, lat }) => (lon, lat),
         (_, _, Guess::Ambiguous { lon_candidates, lat_candidates }) => {
-            let none = lon_candidates.is_empty() || lat_candidates.is_empty();
             let context = Context::new(header);
+            let none = candidates(header, &context, wanted).iter().any(Vec::is_empty);
             if let (true, Some((projection, names))) = (none, context.projected_pair()) {
                 return Err(CoordinatesError::projected(projection, &names));
             }
@@ -157,6 +157,7 @@ fn guess_among(header: &Header, wanted: &Wanted) -> Guess {
                 v.is_coordinate()
                     && v.data_type.is_numeric()
                     && !context.is_bounds(v)
+                    && !is_time_or_level(v)
                     && context.projection(v).is_none()
                     && context.evidence(v, role.other()).is_none()
             });
@@ -168,6 +169,14 @@ fn guess_among(header: &Header, wanted: &Wanted) -> Guess {
         lon_candidates: names(lon, Role::Longitude),
         lat_candidates: names(lat, Role::Latitude),
     }
+}
+
+/// True for a coordinate that says of itself to be a time or a level (CF 4.3, 4.4).
+fn is_time_or_level(variable: &VariableHeader) -> bool {
+    let text = |name: &str| variable.attributes.text(name).unwrap_or_default().trim().to_lowercase();
+    ["z", "t"].contains(&text("axis").as_str())
+        || text("units").contains(" since ")
+        || variable.attributes.get("positive").is_some()
 }
 
 /// A usable pair.
@@ -866,8 +875,11 @@ mod tests {
                     &[("units", "degrees"), ("axis", "X"), ("standard_name", "grid_longitude")],
                 ),
                 variable(y, &[y], &[("units", "degrees"), ("axis", "Y"), ("standard_name", "grid_latitude")]),
-                variable("topo", &[y, x], &[("grid_mapping", "pole")]),
+                variable("topo", &["time", y, x], &[("grid_mapping", "pole")]),
                 variable("pole", &[], &[("grid_mapping_name", "rotated_latitude_longitude")]),
+                // Times and levels are no longitudes for want of better ones.
+                variable("time", &["time"], &[("units", "days since 1949-12-01")]),
+                variable("level", &["level"], &[("axis", "Z")]),
             ]
         };
         for (x, y) in [("rlon", "rlat"), ("lon", "lat"), ("x", "y")] {

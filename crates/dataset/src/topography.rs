@@ -114,7 +114,10 @@ fn maps(header: &Header) -> Vec<&VariableHeader> {
         .variables
         .iter()
         .filter(|v| v.data_type.is_numeric() && v.shape.iter().filter(|&&len| len > 1).count() == 2)
-        .filter(|v| on_grid.as_ref().is_none_or(|names| names.contains(&v.name)))
+        .filter(|v| match &on_grid {
+            Some(names) => names.contains(&v.name),
+            None => !cf::is_position(header, v),
+        })
         .collect()
 }
 
