@@ -13,6 +13,11 @@ pub(crate) fn read(path: &Path) -> Result<Dataset> {
     Ok(dataset::read(path)?)
 }
 
+/// A file with an ocean grid, of which no more is read than the grid needs.
+pub(crate) fn read_grid(path: &Path) -> Result<Dataset> {
+    Ok(dataset::File::open(path)?.read_first_maps()?)
+}
+
 pub(crate) fn write(dataset: &Dataset, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)

@@ -163,6 +163,39 @@ impl File {
         Ok(dataset)
     }
 
+    /// Reads everything, but of maps that are stacked along times or levels only the first ones: what a grid is, stands in it,
+    /// and memory is bounded by the grid however many levels a file has. Such dimensions have length 1 in the result.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read_first_maps(&self) -> Result<Dataset, Error> {
+        let header = self.header();
+        let stacked = stacked_dimensions(header);
+        if stacked.is_empty() {
+            return self.read_all();
+        }
+        let cut = |name: &str, len: usize| if stacked.contains(&name) { 1 } else { len };
+        let dimensions = header.dimensions.iter().map(|dimension| crate::Dimension {
+            len: cut(&dimension.name, dimension.len),
+            ..dimension.clone()
+        });
+        let variables = header.variables.iter().map(|variable| {
+            let along = variable.dimensions.iter().zip(&variable.shape);
+            let count: Vec<usize> = along.map(|(name, &len)| cut(name, len)).collect();
+            Ok(Variable {
+                name: variable.name.clone(),
+                dimensions: variable.dimensions.clone(),
+                attributes: variable.attributes.clone(),
+                values: self.read_slab(&variable.name, &vec![0; count.len()], &count)?,
+            })
+        });
+        Ok(Dataset {
+            variables: variables.collect::<Result<_, Error>>()?,
+            dimensions: dimensions.collect(),
+            attributes: header.attributes.clone(),
+        })
+    }
+
     /// As [`File::open`], but `name` stands for the file in every error of it, now and later: what its user calls a
     /// stored or staged file, whose path is of no use to them.
     ///
@@ -207,6 +240,29 @@ impl File {
             available: crate::listed(&names),
         }
     }
+}
+
+/// A dimension up to this length may count the corners of cells, or the ends of intervals.
+const MAX_CORNERS: usize = 8;
+
+/// The dimensions along which maps are stacked, and which no map has: times and levels of a file that has two-dimensional
+/// variables beside those of more dimensions.
+fn stacked_dimensions(header: &Header) -> Vec<&str> {
+    let long = |variable: &VariableHeader| -> Vec<String> {
+        let along = variable.dimensions.iter().zip(&variable.shape);
+        along.filter(|(_, len)| **len > MAX_CORNERS).map(|(name, _)| name.clone()).collect()
+    };
+    let all: Vec<Vec<String>> = header.variables.iter().map(long).collect();
+    let is_stacked = |name: &str| {
+        let with =
+            |rank: fn(usize) -> bool| all.iter().any(|own| rank(own.len()) && own.iter().any(|n| n == name));
+        with(|rank| rank > 2) && !with(|rank| rank == 2)
+    };
+    let names = header.dimensions.iter().map(|dimension| dimension.name.as_str());
+    let stacked: Vec<&str> = names.filter(|name| is_stacked(name)).collect();
+    // Every deep variable has to keep a map.
+    let keeps = |own: &Vec<String>| own.iter().filter(|name| !stacked.contains(&name.as_str())).count() >= 2;
+    if all.iter().filter(|own| own.len() > 2).all(keeps) { stacked } else { Vec::new() }
 }
 
 /// Values of a slab of [`File::verify`] at most (8 MiB of doubles).
@@ -436,6 +492,49 @@ mod tests {
     use super::*;
 
     /// Every value is in exactly one slab, and no slab has more values than it may.
+    /// A file of so many levels on a curvilinear grid of 20 x 30 cells.
+    fn levels(levels: usize) -> Dataset {
+        let mut file = Dataset::new();
+        let field = |shape: &[usize]| {
+            let mut at = -1.0;
+            ndarray::ArrayD::from_shape_simple_fn(ndarray::IxDyn(shape), || {
+                at += 1.0;
+                at
+            })
+        };
+        file.add_f64("nav_lon", &["y", "x"], field(&[20, 30]), Attributes::new());
+        file.add_f64("bounds_lon", &["y", "x", "corner"], field(&[20, 30, 4]), Attributes::new());
+        file.add_f64("thetao", &["time", "z", "y", "x"], field(&[12, levels, 20, 30]), Attributes::new());
+        file.add_f64("time_bounds", &["time", "ends"], field(&[12, 2]), Attributes::new());
+        file.add_f64("z", &["z"], field(&[levels]), Attributes::new());
+        file
+    }
+
+    #[test]
+    fn the_first_maps_of_a_file_are_read_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("levels.nc");
+        crate::write(&levels(31), &path).unwrap();
+        let file = File::open(&path).unwrap();
+        let (first, all) = (file.read_first_maps().unwrap(), file.read_all().unwrap());
+        let shape = |name: &str| first.variable(name).unwrap().values.shape().to_vec();
+        assert_eq!(shape("thetao"), [1, 1, 20, 30]);
+        assert_eq!((shape("z"), shape("time_bounds")), (vec![1], vec![1, 2]));
+        for name in ["nav_lon", "bounds_lon"] {
+            assert_eq!(first.variable(name).unwrap().values, all.variable(name).unwrap().values);
+        }
+        let map = first.variable("thetao").unwrap().decode().unwrap();
+        assert!(map.iter().enumerate().all(|(at, value)| *value == at as f64));
+        crate::to_bytes(&first).unwrap();
+
+        // Where nothing tells levels from rows, everything is read.
+        let mut deep = levels(31);
+        deep.variables.retain(|variable| variable.name == "thetao");
+        crate::write(&deep, &path).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(file.read_first_maps().unwrap().variables[0].values.shape(), [12, 31, 20, 30]);
+    }
+
     #[test]
     fn slabs_cover_a_shape_once() {
         for shape in [&[][..], &[0], &[7], &[3, 0, 2], &[1, 4, 5], &[2, 3, 4, 5], &[100]] {

@@ -70,7 +70,7 @@ fn uploaded(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result<
                 "there is no ocean grid of your own yet: upload one on the routing page, or choose the default".into(),
             )
         })?;
-    let input = inputs::load(job, data_file, latest)?;
+    let input = inputs::load_grid(job, data_file, latest)?;
     let read = OceanGrid::find(&input.dataset, names.as_ref())
         .map_err(|error| StepError::Failed(format!("{}: {error}", input.name)))?;
     let findings = read.notes().into_iter().map(|note| Finding {

@@ -90,8 +90,24 @@ pub fn load(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<I
 /// # Errors
 /// Its file cannot be read.
 pub fn read(job: &Job<'_>, opened: Input<File>) -> Result<Input, StepError> {
+    read_with(job, opened, File::read_all)
+}
+
+/// Loads a revision with an ocean grid: no more of it than the grid needs.
+///
+/// # Errors
+/// Its file is missing or cannot be read.
+pub fn load_grid(job: &Job<'_>, data_file: &DataFile, revision: Revision) -> Result<Input, StepError> {
+    read_with(job, open(job, data_file, revision)?, File::read_first_maps)
+}
+
+fn read_with(
+    job: &Job<'_>,
+    opened: Input<File>,
+    read: impl FnOnce(&File) -> Result<Dataset, dataset::Error>,
+) -> Result<Input, StepError> {
     let Input { dataset: file, revision, name } = opened;
-    match file.read_all() {
+    match read(&file) {
         Ok(dataset) => Ok(Input { dataset, revision, name }),
         Err(error) => Err(unreadable(job, &revision, &name, &error)),
     }

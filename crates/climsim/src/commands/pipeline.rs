@@ -163,5 +163,5 @@ fn ask_for_holes(source: &Dataset, name: &str) -> Result<()> {
 
 /// True when weights can be computed on the grid of a file.
 fn full_grid(path: &Path) -> Result<bool> {
-    Ok(OceanGrid::from_dataset(&files::read(path)?)?.grid.mesh().is_some())
+    Ok(OceanGrid::from_dataset(&files::read_grid(path)?)?.grid.mesh().is_some())
 }

@@ -65,7 +65,7 @@ fn t_points(arguments: &arguments::Routing) -> Result<Points> {
     let Some(path) = arguments.ocean_grid.as_deref() else {
         return orca::t_points(&orca::Parameters::default()).context("generating the ocean grid");
     };
-    let file = files::read(path)?;
+    let file = files::read_grid(path)?;
     let read = OceanGrid::find(&file, arguments.ocean_coordinates.as_ref());
     let read = read.with_context(|| format!("reading the ocean grid {}", path.display()))?;
     for note in read.notes() {

@@ -94,7 +94,7 @@ pub(crate) async fn request_step(
                     // What is no two names is refused with the other fields.
                     let names = taken.optional(forms::OCEAN_COORDINATES).filter(|text| !text.is_empty());
                     if let Ok(names) = names.map(|text| text.parse()).transpose() {
-                        ocean_grid(upload, &opened, names.as_ref()).map_err(file_is_gone)?;
+                        ocean_grid(&upload.name, &opened, names.as_ref()).map_err(file_is_gone)?;
                     }
                 }
                 situation.grid_sent = true;
@@ -125,23 +125,23 @@ fn file_is_gone(mut error: Error) -> Error {
     error
 }
 
-/// Reads a grid that came with a form.
-fn ocean_grid(
-    upload: &Upload,
+/// Reads a grid that was sent: no more of the file than the grid needs.
+pub(crate) fn ocean_grid(
+    called: &str,
     opened: &dataset::File,
     names: Option<&CoordinateNames>,
 ) -> Result<ReadGrid, Error> {
-    let file = opened.read_all().map_err(|error| super::files::refused(&upload.name, error))?;
+    let file = opened.read_first_maps().map_err(|error| super::files::refused(called, error))?;
     OceanGrid::find(&file, names).map_err(|error| {
         let field = if names.is_some() { forms::OCEAN_COORDINATES } else { "file" };
-        Error::field(field, format!("{}: {error}.", upload.name))
+        Error::field(field, format!("{called}: {error}."))
     })
 }
 
 /// Checks a grid that came with the form of the weights: they need the whole C grid, and that of the bathymetry.
 fn full_grid(store: &Store, file: &DataFile, upload: &Upload, opened: &dataset::File) -> Result<(), Error> {
     let refused = |why: String| Error::field("file", format!("{}: {why}.", upload.name));
-    let read = ocean_grid(upload, opened, None)?;
+    let read = ocean_grid(&upload.name, opened, None)?;
     if read.grid.mesh().is_none() {
         let why = read.no_mesh_because.map(|why| format!(" ({why})")).unwrap_or_default();
         return Err(refused(format!(
