@@ -320,7 +320,7 @@ fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
 }
 
 /// The names of longitude and latitude in an ocean grid of the modeller's own, where they are given.
-fn ocean_coordinates(fields: &mut Fields) -> Option<CoordinateNames> {
+pub(crate) fn ocean_coordinates(fields: &mut Fields) -> Option<CoordinateNames> {
     let text = given(fields, OCEAN_COORDINATES)?;
     match text.parse() {
         Ok(names) => Some(names),

@@ -9,8 +9,8 @@ use workflow::FileType;
 use super::model::{
     self, Coordinates, DataFile, DataFileSummary, Limits, Numerics, Problem, Receiver, Stored, Uploaded,
 };
-use crate::Shared;
-use crate::pages::files;
+use crate::pages::{files, tasks};
+use crate::{Shared, forms};
 
 /// Lists the workflows, newest change first.
 #[utoipa::path(get, path = "/api/v1/data-files", tag = "data files",
@@ -166,18 +166,20 @@ pub(crate) async fn send(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A multipart form with one file.
+/// A multipart form with an ocean grid.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form")]
-pub(crate) struct FileForm {
+pub(crate) struct OceanGridForm {
     /// The NetCDF file.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
+    /// The names of longitude and latitude of the cell centres, such as `glamt,gphit`, where they are not found alone.
+    ocean_coordinates: Option<String>,
 }
 
-/// Stores an ocean grid; the routing takes it with `"orcafile": "custom"`.
+/// Stores an ocean grid; the routing takes it with `"orcafile": "custom"`. A file in which no grid is found is refused.
 #[utoipa::path(post, path = "/api/v1/data-files/{id}/ocean-grid", tag = "data files", params(("id" = i32, Path)),
-    request_body(content = FileForm, content_type = "multipart/form-data"),
+    request_body(content = OceanGridForm, content_type = "multipart/form-data"),
     responses((status = 201, body = Stored), (status = 422, body = Problem)))]
 pub(crate) async fn ocean_grid(
     request: HttpRequest,
@@ -185,13 +187,16 @@ pub(crate) async fn ocean_grid(
     owned: Owned,
     form: Payload,
 ) -> Result<HttpResponse, Error> {
-    let form = web::upload::read(&request, &owned.login, form, FileType::Coords.extension()).await?;
+    let mut form = web::upload::read(&request, &owned.login, form, FileType::Coords.extension()).await?;
+    let names = forms::ocean_coordinates(&mut form.fields);
+    form.fields.finish()?;
     let upload = form.file.ok_or_else(|| Error::field("file", "Send the ocean grid as the field 'file'."))?;
     let (store, id) = (site.store.clone(), owned.file.id);
     let cancel = Cancel::default();
     let _gone = cancel.on_drop();
     let revision = block(move || {
-        files::checked(&upload.name, &upload.staged, &cancel)?;
+        let opened = files::checked(&upload.name, &upload.staged, &cancel)?;
+        tasks::ocean_grid(&upload.name, &opened, names.as_ref())?;
         Ok(store.add_revision(id, FileType::Coords, upload.staged, serde_json::Map::new())?)
     })
     .await?;

@@ -3,6 +3,7 @@
 use dataset::{Attributes, Dataset};
 use ndarray::Array2;
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use store::{DataFileId, StepState};
 use workflow::{FileType, Step};
@@ -574,6 +575,39 @@ async fn the_coordinates_of_an_own_ocean_grid_can_be_named() {
     }
     send("lon_west, lat_west").await.is(303);
     assert_eq!(server.store.outbox_lease(10).unwrap()[0].body["ocean_coordinates"], "lon_west,lat_west");
+}
+
+#[actix_web::test]
+async fn an_ocean_grid_sent_to_the_api_is_read_as_one() {
+    let server = Server::start();
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let script = Script::new(&server, "ada");
+    let send = async |bytes: Vec<u8>, names: Option<&'static str>| {
+        let mut form = Form::new().part("file", Part::bytes(bytes).file_name("grid.nc"));
+        if let Some(names) = names {
+            form = form.text("ocean_coordinates", names);
+        }
+        let url = format!("{}/data-files/{id}/ocean-grid", script.base);
+        let answer = script.client.post(url).bearer_auth(&script.token).multipart(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let stored = || server.store.latest(DataFileId(id), FileType::Coords).unwrap().is_some();
+    for (names, told) in [(None, "no longitude and latitude"), (Some("topo"), "Two names are needed")] {
+        let (status, text) = send(testkit::real_files::plain(), names).await;
+        assert!(status == 422 && text.contains(told), "{status}: {text}");
+    }
+    let mut grid = Dataset::new();
+    for (name, along) in [("first", 1.0), ("second", 0.0)] {
+        let value =
+            |(j, i): (usize, usize)| along * 10.0 * i as f64 + (1.0 - along) * (10.0 * j as f64 - 60.0);
+        grid.add_f64(name, &["y", "x"], Array2::from_shape_fn((12, 36), value).into_dyn(), Attributes::new());
+    }
+    let grid = dataset::to_bytes(&grid).unwrap();
+    let (status, text) = send(grid.clone(), None).await;
+    assert!(status == 422 && text.contains("grid.nc") && !stored(), "{status}: {text}");
+    let (status, text) = send(grid, Some("first, second")).await;
+    assert!(status == 201 && stored(), "{status}: {text}");
 }
 
 #[actix_web::test]
