@@ -4,7 +4,7 @@
 //! relative paths; a file under the current hash may be cached for ever, one under another hash is revalidated.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -28,6 +28,7 @@ struct BaseAssets;
 pub struct Assets {
     hash: String,
     files: BTreeMap<Cow<'static, str>, Asset>,
+    modules: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -49,13 +50,57 @@ impl Assets {
             hasher.update(name.as_bytes());
             hasher.update(&asset.plain);
         }
-        Self { hash: hex::encode(&hasher.finalize()[..6]), files }
+        let modules = modules(&files);
+        Self { hash: hex::encode(&hasher.finalize()[..6]), files, modules }
+    }
+
+    /// The modules that each script needs which no other imports: a page asks for all of them at once, not for each when
+    /// another has arrived.
+    pub(crate) fn modules(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.modules
     }
 
     /// What stands before a file's path: `/static/HASH`.
     pub fn prefix(&self) -> String {
         format!("/static/{}", self.hash)
     }
+}
+
+fn modules(files: &BTreeMap<Cow<'static, str>, Asset>) -> BTreeMap<String, BTreeSet<String>> {
+    let scripts = files.iter().filter(|(name, _)| name.ends_with(".js"));
+    let imports: BTreeMap<String, BTreeSet<String>> = scripts
+        .map(|(name, asset)| (name.to_string(), imports(name, &String::from_utf8_lossy(&asset.plain))))
+        .collect();
+    let entries = imports.keys().filter(|name| !imports.values().any(|needed| needed.contains(*name)));
+    let all_of = |entry: &String| {
+        let mut found = BTreeSet::new();
+        let mut open = vec![entry];
+        while let Some(needed) = open.pop().and_then(|name| imports.get(name)) {
+            open.extend(needed.iter().filter(|name| found.insert((*name).clone())));
+        }
+        found
+    };
+    entries.map(|entry| (entry.clone(), all_of(entry))).collect()
+}
+
+/// The scripts that a script imports by relative paths.
+fn imports(name: &str, text: &str) -> BTreeSet<String> {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let quoted = text.split(" from '").skip(1).filter_map(|rest| rest.split_once('\'').map(|(path, _)| path));
+    let relative = quoted.filter(|path| path.starts_with('.'));
+    relative
+        .map(|path| {
+            let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+            for part in path.split('/') {
+                match part {
+                    "." => {}
+                    ".." => drop(parts.pop()),
+                    part => parts.push(part),
+                }
+            }
+            parts.join("/")
+        })
+        .collect()
 }
 
 fn collect<E: RustEmbed>(files: &mut BTreeMap<Cow<'static, str>, Asset>) {
@@ -144,5 +189,43 @@ fn content_type(name: &str) -> &'static str {
         Some("html") => "text/html; charset=utf-8",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_learns_of_every_module_of_a_script() {
+        let script = |text: &'static str| Asset {
+            content_type: "text/javascript",
+            plain: Bytes::from_static(text.as_bytes()),
+            brotli: OnceLock::new(),
+            gzip: OnceLock::new(),
+        };
+        let files = [
+            ("editor/editor.js", "import { a } from './a.js';\nimport { dom } from '../map/dom.js';"),
+            ("editor/a.js", "import {\n b,\n} from './b.js';"),
+            ("editor/b.js", "import { a } from './a.js';"),
+            ("map/dom.js", "export const dom = 1;"),
+            ("alone.js", ""),
+        ];
+        let files = files.into_iter().map(|(name, text)| (Cow::Borrowed(name), script(text))).collect();
+        let modules = modules(&files);
+        let of = |entry: &str| modules[entry].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(of("editor/editor.js"), ["editor/a.js", "editor/b.js", "map/dom.js"]);
+        assert_eq!((of("alone.js"), modules.len()), (vec![], 2));
+    }
+
+    /// What the real scripts import is there.
+    #[test]
+    fn imports_lead_to_files() {
+        let assets = Assets::embedded::<BaseAssets>();
+        let needed: Vec<_> = assets.modules().values().flatten().collect();
+        assert!(
+            !needed.is_empty() && needed.iter().all(|name| assets.files.contains_key(name.as_str())),
+            "{needed:?}"
+        );
     }
 }

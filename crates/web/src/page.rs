@@ -103,6 +103,7 @@ impl Page {
         let site = Site::of(request)?;
         let visitor = Visitor::of(request)?;
         self.context.insert("assets", &format!("{}{}", site.settings.base, site.assets.prefix()));
+        self.context.insert("modules", site.assets.modules());
         self.context.insert("csrf_token", visitor.csrf());
         self.context.insert("form_key", &Uuid::new_v4());
         self.context.insert("path", request.path());

@@ -303,4 +303,13 @@ async fn static_files_are_compressed_once_and_revalidated() {
     assert_eq!(again.status().as_u16(), 304);
     visitor.get("/static/other/climsim.css").await.is(200);
     visitor.get("/static/other/nothing.css").await.is(404);
+
+    let ada = server.user("ada").await;
+    let id = ada.upload("topo.nc").await;
+    let page = ada.get(&format!("/{id}/raw/view")).await.is(200).text();
+    let files: Vec<&str> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
+    assert!(files.iter().filter(|file| file.ends_with(".js")).count() > 10, "{page}");
+    for file in files {
+        visitor.get(file).await.is(200);
+    }
 }

@@ -85,6 +85,11 @@ async fn the_page_and_its_files_are_there_under_both_addresses() {
     assert!(file.starts_with("/panel/static/"), "{file}");
     assert_eq!(server.get(None, file).await.0, 200);
     assert_eq!(server.get(None, file.trim_start_matches("/panel")).await.0, 200);
+    let files: Vec<&str> = page.split('"').filter(|part| part.starts_with("/panel/static/")).collect();
+    assert!(files.iter().filter(|file| file.ends_with(".js")).count() > 20, "{page}");
+    for file in files {
+        assert_eq!(server.get(None, file).await.0, 200, "{file}");
+    }
     assert_eq!(server.get(None, "/livez").await.0, 200);
     assert_eq!(server.get(None, "/readyz").await.0, 200);
     assert_eq!(server.get(Some(&ada), "/panel/passage_problems?id=1").await.0, 404, "no bathymetry yet");
