@@ -134,6 +134,8 @@ pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -
     })
     // A compressed response leaves in two sends: without this the second waits for the client's delayed acknowledgement.
     .tcp_nodelay(true)
+    .keep_alive(web::KEEP_ALIVE)
+    .client_request_timeout(web::HEAD_TIMEOUT)
     .workers(context.settings.threads)
     // Whoever closes the connection has gone: what is computed for the request is given up.
     .h1_allow_half_closed(false)

@@ -151,6 +151,8 @@ pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyho
     })
     // A compressed response leaves in two sends: without this the second waits for the client's delayed acknowledgement.
     .tcp_nodelay(true)
+    .keep_alive(web::KEEP_ALIVE)
+    .client_request_timeout(web::HEAD_TIMEOUT)
     .workers(
         context
             .config

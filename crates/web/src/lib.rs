@@ -28,8 +28,18 @@ pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};
 pub use session::{Access, Login, Owned, SESSION_COOKIE, Visitor, api};
 
+use std::time::Duration;
+
 use store::Store;
 use tera::Tera;
+
+/// How long a connection without requests stays open: longer than a script thinks between two requests, because a request that
+/// crosses the closing of its connection fails.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a client may take for the head of a request: also a browser on a busy machine, whose many connections wait for
+/// each other.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a web service is told.
 #[derive(Debug, Clone)]
