@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::block_in_place;
 
 use crate::engine::{Engine, REGISTRY, engine, output, root};
@@ -20,12 +20,21 @@ pub const TEST_PATIENCE: Duration = Duration::from_secs(900);
 /// The service of the stack file that ends once it has done its work.
 pub const INSTANCE_OWNER: &str = "instance_owner";
 
-/// One stack at a time: two of them on two processors would measure each other.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Stacks that are up at a time: each waits for the most part, and more of them would wait for the processors.
+const MAX_STACKS: u32 = 2;
 
-/// Waits until no other stack of this process is up, and keeps it so.
-pub async fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().await
+static TURN: Semaphore = Semaphore::const_new(MAX_STACKS as usize);
+
+/// Waits until there is room for one more stack, and keeps it.
+pub async fn turn() -> SemaphorePermit<'static> {
+    room_for(1).await
+}
+
+async fn room_for(stacks: u32) -> SemaphorePermit<'static> {
+    match TURN.acquire_many(stacks).await {
+        Ok(permit) => permit,
+        Err(closed) => unreachable!("nobody closes it: {closed}"),
+    }
 }
 
 /// A stack under a project name of its own, with new volumes, on a free port of the loopback interface; removed with its
@@ -38,7 +47,7 @@ pub struct Deployment {
     scale: Vec<(String, usize)>,
     port: u16,
     folder: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Deployment {
@@ -47,7 +56,18 @@ impl Deployment {
     /// # Errors
     /// An image that cannot be made.
     pub async fn new(name: &str, tag: &str) -> Result<Option<Self>> {
-        let turn = turn().await;
+        Self::with(turn().await, name, tag)
+    }
+
+    /// As [`Deployment::new`], while no other stack is up: for what is said about times and memory.
+    ///
+    /// # Errors
+    /// As [`Deployment::new`].
+    pub async fn alone(name: &str, tag: &str) -> Result<Option<Self>> {
+        Self::with(room_for(MAX_STACKS).await, name, tag)
+    }
+
+    fn with(turn: SemaphorePermit<'static>, name: &str, tag: &str) -> Result<Option<Self>> {
         let Some(engine) = block_in_place(engine) else { return Ok(None) };
         block_in_place(|| engine.images(tag))?;
         let [port] = testkit::free_ports()?;

@@ -19,7 +19,7 @@ const SMALL_VOLUME: &str = "volumes: {instance_storage: {driver: local, driver_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_much_and_too_slow_and_too_many() -> Result<()> {
-    let Some(mut stack) = Deployment::new("hostile", "latest").await? else { return Ok(()) };
+    let Some(mut stack) = Deployment::alone("hostile", "latest").await? else { return Ok(()) };
     stack.set("UPLOAD_LIMIT_MB", "4");
     stack.set("NGINX_CLIENT_TIMEOUT", "2s");
     stack
@@ -97,7 +97,7 @@ async fn too_much_and_too_slow_and_too_many() -> Result<()> {
 /// A compressed file that unpacks to more than a container's `/tmp`, and a download of it that is taken slowly.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_larger_than_tmp_comes_and_goes() -> Result<()> {
-    let Some(mut stack) = Deployment::new("large", "latest").await? else { return Ok(()) };
+    let Some(mut stack) = Deployment::alone("large", "latest").await? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let (fine, compressed) = (folder.path().join("fine.nc"), folder.path().join("compressed.nc"));
     tokio::task::block_in_place(|| -> Result<()> {

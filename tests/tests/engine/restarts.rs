@@ -25,7 +25,7 @@ async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> 
             let mut load = Load::begin(stack, "fitzroy").await?;
             for service in stack.services() {
                 let mut told = Vec::new();
-                for action in [Action::Restart, Action::Crash, Action::Recreate, Action::StopAndStart] {
+                for action in [Action::Restart, Action::Crash, Action::Recreate] {
                     let (away, back) = action.take(stack, service).await?;
                     let what = format!("{service}, {action:?}");
                     let (pages, editor) = load.recovered(&what, back).await?;
@@ -36,6 +36,26 @@ async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> 
                     "{service} (away + until no page fails, until the editor draws): {}",
                     told.join("; ")
                 ));
+            }
+            // Several at a time, none of which stands before another.
+            let groups: [&[&str]; 3] = [
+                &["flask_app", "message_dispatcher", "mosaic_worker"],
+                &["panel_app", "python_worker", "message_broker"],
+                &["nginx"],
+            ];
+            for stopped in groups {
+                let stopped: Vec<&str> =
+                    stack.services().into_iter().filter(|s| stopped.contains(s)).collect();
+                let away = Instant::now();
+                for service in &stopped {
+                    stack.compose(&["stop", service])?;
+                }
+                tokio::time::sleep(PAUSE).await;
+                stack.compose(&[&["start"], &stopped[..]].concat())?;
+                let (what, back) = (stopped.join(", "), Instant::now());
+                let (pages, editor) = load.recovered(&format!("{what}, stopped and started"), back).await?;
+                let away = (back - away).as_secs_f64();
+                tell(&format!("{what} stopped and started: {away:.1} s + {pages:.1} s, {editor:.1} s"));
             }
             tell(&format!("all of it under load: {}", load.end().await?));
             Ok(())
@@ -48,7 +68,6 @@ enum Action {
     Restart,
     Crash,
     Recreate,
-    StopAndStart,
 }
 
 impl Action {
@@ -74,11 +93,6 @@ impl Action {
                 ensure!(address()? != before, "{service} has kept its address {before}");
                 stack.docker(&["rm", "--force", &squatter])?;
                 return Ok((begun, back));
-            }
-            Self::StopAndStart => {
-                stack.compose(&["stop", service])?;
-                tokio::time::sleep(PAUSE).await;
-                stack.compose(&["start", service])?;
             }
         }
         Ok((begun, Instant::now()))

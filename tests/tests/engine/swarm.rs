@@ -9,7 +9,7 @@ use end_to_end::deployment::{in_time, turn, until};
 use end_to_end::engine::{Engine, REGISTRY, engine, image};
 use end_to_end::with_last_words;
 use testkit::tell;
-use tokio::sync::MutexGuard;
+use tokio::sync::SemaphorePermit;
 use tokio::task::block_in_place;
 
 use crate::files::root;
@@ -87,7 +87,7 @@ struct Swarm {
     variables: Vec<(&'static str, String)>,
     port: u16,
     has_ipvs: bool,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Swarm {
