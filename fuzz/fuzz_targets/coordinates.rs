@@ -3,7 +3,7 @@
 
 use climsim_fuzz::{Described, file};
 use dataset::axes::Axes;
-use dataset::cf::{self, Wanted};
+use dataset::cf::{self, CoordinateQuery};
 use grid::OceanGrid;
 use libfuzzer_sys::fuzz_target;
 use remap::Mesh;
@@ -18,7 +18,7 @@ fuzz_target!(|described: Vec<Described>| {
         }
     }
     for grid_alone in [false, true] {
-        let Ok(found) = cf::find(&header, &Wanted { grid_alone, ..Wanted::default() }) else { continue };
+        let Ok(found) = cf::find(&header, &CoordinateQuery { grid_alone, ..CoordinateQuery::default() }) else { continue };
         if let Ok(Some(axes)) = Axes::read(&file, &found) {
             for axis in [&axes.lon, &axes.lat] {
                 let steps = axis.degrees().windows(2);

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 /// How long a page may take to show something before a test fails: generous, for a loaded machine. Tests wait for
 /// states, so they are quick when the platform is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser with a window of a given size and an empty profile.
 pub struct Browser {
@@ -61,7 +61,7 @@ impl Browser {
             json!({ "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" } });
         let capabilities = capabilities.as_object().context("an object")?.clone();
         let connector = hyper_util::client::legacy::connect::HttpConnector::new();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let address = format!("http://127.0.0.1:{port}");
         let client = loop {
             let attempt = ClientBuilder::new(connector.clone())
@@ -95,7 +95,7 @@ impl Browser {
     /// # Errors
     /// When it does not appear in time; the page's text is in the message.
     pub async fn find(&self, css: &str) -> Result<Element> {
-        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+        match self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(css)).await {
             Ok(element) => Ok(element),
             Err(error) => bail!("no '{css}': {error}\n{}", self.text().await?),
         }
@@ -170,7 +170,7 @@ impl Browser {
     /// # Errors
     /// When it does not become true in time; the page's text is in the message.
     pub async fn until(&self, expression: &str) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let script = format!("return Boolean({expression});");
         while Instant::now() < deadline {
             if self.client.execute(&script, Vec::new()).await? == json!(true) {

@@ -12,10 +12,10 @@ use crate::with_last_words;
 
 /// How long the stack may take for anything: generous, for a loaded machine. Tests wait for states, so they are quick when
 /// the stack is.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How long a whole test may take.
-pub const TEST_PATIENCE: Duration = Duration::from_secs(900);
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The service of the stack file that ends once it has done its work.
 pub const INSTANCE_OWNER: &str = "instance_owner";
@@ -370,13 +370,13 @@ impl Drop for Deployment {
     }
 }
 
-/// The outcome of a test that may take as long as [`TEST_PATIENCE`] says.
+/// The outcome of a test that may take as long as [`TEST_TIMEOUT`] says.
 ///
 /// # Errors
 /// The test's, or it is not over by then.
 pub async fn in_time(test: impl Future<Output = Result<()>>) -> Result<()> {
-    let outcome = tokio::time::timeout(TEST_PATIENCE, test).await;
-    outcome.unwrap_or_else(|_| bail!("not over in {TEST_PATIENCE:?}"))
+    let outcome = tokio::time::timeout(TEST_TIMEOUT, test).await;
+    outcome.unwrap_or_else(|_| bail!("not over in {TEST_TIMEOUT:?}"))
 }
 
 /// Waits until `condition` holds.
@@ -384,7 +384,7 @@ pub async fn in_time(test: impl Future<Output = Result<()>>) -> Result<()> {
 /// # Errors
 /// Its own error, or it does not hold in time; `what` says what was waited for.
 pub async fn until(what: &str, condition: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    until_within(PATIENCE, what, condition).await
+    until_within(TIMEOUT, what, condition).await
 }
 
 /// As [`until`], with a patience of its own.

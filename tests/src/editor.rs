@@ -11,14 +11,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use uuid::Uuid;
 
-use crate::deployment::PATIENCE;
+use crate::deployment::TIMEOUT;
 use crate::visitor::Visitor;
 
 /// How long an answer may take before the connection counts as lost.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// How often a lost connection is tried again.
-const PULSE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A stroke covers so many rows and columns.
 const BOX: i64 = 10;
@@ -116,7 +116,7 @@ impl Editor {
             connections: 0,
         };
         let untouched = editor.history.clone();
-        editor.patiently(&json!({"id": 0, "type": "ping"}), &untouched).await?;
+        editor.with_retry(&json!({"id": 0, "type": "ping"}), &untouched).await?;
         Ok(editor)
     }
 
@@ -153,7 +153,7 @@ impl Editor {
             Click::Undo => request["type"] = json!("undo"),
             Click::Redo => request["type"] = json!("redo"),
         }
-        self.patiently(&request, &after).await.with_context(|| format!("{click:?} {number}"))?;
+        self.with_retry(&request, &after).await.with_context(|| format!("{click:?} {number}"))?;
         self.history = after;
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Editor {
         for number in self.history.strokes.clone() {
             let (row, column) = self.corner(number);
             let request = json!({"id": number, "type": "cell", "cell": [column, row], "at": []});
-            let cell = self.patiently(&request, &self.history.clone()).await?;
+            let cell = self.with_retry(&request, &self.history.clone()).await?;
             let covers = |stroke: &&i64| {
                 let (top, left) = self.corner(**stroke);
                 (top..top + BOX).contains(&row) && (left..left + BOX).contains(&column)
@@ -197,8 +197,8 @@ impl Editor {
     }
 
     /// The answer to a request, over as many connections as that takes; `after` is the history once it is done.
-    async fn patiently(&mut self, request: &Value, after: &History) -> Result<Value> {
-        let deadline = Instant::now() + PATIENCE;
+    async fn with_retry(&mut self, request: &Value, after: &History) -> Result<Value> {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if self.resume(after).await?
                 && let Some(answer) = self.ask(request).await?
@@ -207,7 +207,7 @@ impl Editor {
             }
             self.socket = None;
             ensure!(Instant::now() < deadline, "the editor does not come back");
-            tokio::time::sleep(PULSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(response: reqwest::Response) -> Result<Self> {
+    async fn from_response(response: reqwest::Response) -> Result<Self> {
         let location = response.headers().get(reqwest::header::LOCATION);
         let location = location.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         Ok(Self { status: response.status(), location, bytes: response.bytes().await?.to_vec() })
@@ -47,7 +47,7 @@ impl FormClient {
     /// No answer at all.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         let sent = self.client.get(format!("{}{path}", self.site)).send().await;
-        Answer::of(sent.with_context(|| format!("GET {path}"))?).await
+        Answer::from_response(sent.with_context(|| format!("GET {path}"))?).await
     }
 
     /// The token that forms carry.
@@ -68,7 +68,7 @@ impl FormClient {
         let body = body.append_pair("csrf_token", &token).extend_pairs(fields).finish();
         let request = self.client.post(format!("{}{path}", self.site));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        Answer::of(request.send().await.with_context(|| format!("POST {path}"))?).await
+        Answer::from_response(request.send().await.with_context(|| format!("POST {path}"))?).await
     }
 
     /// Uploads a topography of that name.
@@ -79,7 +79,7 @@ impl FormClient {
         let file = reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned());
         let form = reqwest::multipart::Form::new().text("csrf_token", self.token().await?).part("file", file);
         let sent = self.client.post(format!("{}/upload", self.site)).multipart(form).send().await;
-        Answer::of(sent.with_context(|| format!("uploading {name}"))?).await
+        Answer::from_response(sent.with_context(|| format!("uploading {name}"))?).await
     }
 
     /// Logs in; the answer is the site's, right or wrong.

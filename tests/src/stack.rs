@@ -12,7 +12,7 @@ use testkit::{PostgresDatabase, free_ports};
 use crate::{binary, with_last_words};
 
 /// How long the services may take to answer: generous, for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 const NGINX: &str = "/usr/sbin/nginx";
 
@@ -89,7 +89,7 @@ impl Stack {
     }
 
     async fn answers(&mut self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let page = format!("{}/auth/login", self.address);
         loop {
             self.all_live()?;

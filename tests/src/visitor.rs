@@ -10,7 +10,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::deployment::PATIENCE;
+use crate::deployment::TIMEOUT;
 
 /// What one routing makes, heat flow and ahmcoef included.
 pub const MADE_BY_ROUTING: [&str; 6] = ["routing", "bathy", "soils", "topo_high_res", "heatflow", "ahmcoef"];
@@ -104,12 +104,12 @@ impl Visitor {
     /// # Errors
     /// It does not come in time, or is an error of its own.
     pub async fn get(&self, path: &str) -> Result<Response> {
-        self.patiently(&|| Ok(self.client.get(format!("{}{path}", self.site)))).await
+        self.with_retry(&|| Ok(self.client.get(format!("{}{path}", self.site)))).await
     }
 
     /// Sends what `request` makes again and again until the site takes it.
-    async fn patiently(&self, request: &(dyn Fn() -> Result<RequestBuilder> + Sync)) -> Result<Response> {
-        let deadline = Instant::now() + PATIENCE;
+    async fn with_retry(&self, request: &(dyn Fn() -> Result<RequestBuilder> + Sync)) -> Result<Response> {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let sent = request()?.header("x-csrf-token", &self.csrf).send().await;
             let problem = match sent {
@@ -133,7 +133,7 @@ impl Visitor {
     /// # Errors
     /// It is not taken.
     pub async fn upload(&self, bytes: &[u8]) -> Result<i64> {
-        let answer = self.patiently(&|| Ok(self.sending(bytes))).await?;
+        let answer = self.with_retry(&|| Ok(self.sending(bytes))).await?;
         let text = answer.text().await?;
         serde_json::from_str::<Value>(&text)?["id"].as_i64().with_context(|| format!("no number in {text}"))
     }
@@ -158,7 +158,7 @@ impl Visitor {
     pub async fn ask(&self, workflow: i64, step: &str, mut parameters: Value) -> Result<()> {
         parameters["form_key"] = json!(uuid::Uuid::new_v4().to_string());
         let address = format!("{}/api/v1/data-files/{workflow}/steps/{step}", self.site);
-        self.patiently(&|| Ok(self.client.post(&address).json(&parameters))).await.map(drop)
+        self.with_retry(&|| Ok(self.client.post(&address).json(&parameters))).await.map(drop)
     }
 
     /// Asks for the routing of a raw topography, from which heat flow and ahmcoef follow.
@@ -189,7 +189,7 @@ impl Visitor {
     /// # Errors
     /// It does not come to that.
     pub async fn until(&self, workflow: i64, step: &str, state: &str) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let (now, reason) = self.steps(workflow).await?.remove(step).unwrap_or_default();
             if now == state {

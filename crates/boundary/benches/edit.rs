@@ -105,7 +105,7 @@ fn edits(criterion: &mut Criterion) {
                 panic!("{error}");
             }
         }
-        let recipe = Recipe::of(&edited, "topo", "");
+        let recipe = Recipe::new(&edited, "topo", "");
         criterion.bench_function(&of("replay of 20 actions"), |bencher| {
             bencher.iter_batched_ref(
                 || fresh.clone(),
@@ -117,7 +117,7 @@ fn edits(criterion: &mut Criterion) {
     let fresh = document(180, 360);
     let ocean = grid::orca::t_points(&grid::orca::Parameters::for_size(182, 149)).ok();
     criterion.bench_function("360 x 180: river basins and ocean bathymetry", |bencher| {
-        bencher.iter(|| consequences::of(fresh.map(), fresh.values(), ocean.as_ref(), Release::R2023));
+        bencher.iter(|| consequences::compute(fresh.map(), fresh.values(), ocean.as_ref(), Release::R2023));
     });
 }
 

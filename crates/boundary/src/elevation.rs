@@ -16,7 +16,7 @@ pub enum Elevation {
 impl Elevation {
     /// The sign convention of these values: depths with land below zero are a topography counted downwards, not a bathymetry,
     /// whose land is at zero.
-    pub fn of(positive: Positive, values: impl IntoIterator<Item = f64>) -> Self {
+    pub fn new(positive: Positive, values: impl IntoIterator<Item = f64>) -> Self {
         match positive {
             Positive::Up => Self::PositiveUp,
             Positive::Down if values.into_iter().any(|depth| depth < 0.0) => Self::TopographyDown,
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn depths_with_land_below_zero_are_a_topography() {
-        assert_eq!(Elevation::of(Positive::Down, [0.0, 5.0, f64::NAN]), Elevation::PositiveDown);
-        assert_eq!(Elevation::of(Positive::Down, [-3.0, 5.0]), Elevation::TopographyDown);
-        assert_eq!(Elevation::of(Positive::Up, [-3.0, 5.0]), Elevation::PositiveUp);
+        assert_eq!(Elevation::new(Positive::Down, [0.0, 5.0, f64::NAN]), Elevation::PositiveDown);
+        assert_eq!(Elevation::new(Positive::Down, [-3.0, 5.0]), Elevation::TopographyDown);
+        assert_eq!(Elevation::new(Positive::Up, [-3.0, 5.0]), Elevation::PositiveUp);
     }
 }

@@ -127,14 +127,14 @@ impl Axis {
         targets
             .iter()
             .map(|&target| match self.place(target, beyond) {
-                Place::Inside(t) => Some(self.positions[boundaries.partition_point(|&b| b < t)]),
-                Place::Seam { t, next } => {
+                AxisPosition::Inside(t) => Some(self.positions[boundaries.partition_point(|&b| b < t)]),
+                AxisPosition::Seam { t, next } => {
                     let last = self.values.len() - 1;
                     let upper = self.half(self.values[last]) + self.half(next) < t;
                     Some(self.positions[if upper { 0 } else { last }])
                 }
-                Place::At(k) => Some(self.positions[k]),
-                Place::Outside => None,
+                AxisPosition::At(k) => Some(self.positions[k]),
+                AxisPosition::Outside => None,
             })
             .collect()
     }
@@ -157,7 +157,7 @@ impl Axis {
     fn bracket(&self, target: f64, beyond: Beyond) -> Option<Bracket> {
         let last = self.values.len() - 1;
         match self.place(target, beyond) {
-            Place::Inside(t) => {
+            AxisPosition::Inside(t) => {
                 let high = self.values.partition_point(|&x| x < t).clamp(1.min(last), last);
                 let low = high.saturating_sub(1);
                 Some(Bracket {
@@ -168,34 +168,34 @@ impl Axis {
                     precision: self.precision,
                 })
             }
-            Place::Seam { t, next } => Some(Bracket {
+            AxisPosition::Seam { t, next } => Some(Bracket {
                 low: self.positions[last],
                 high: self.positions[0],
                 width: next - self.values[last],
                 offset: t - self.values[last],
                 precision: Precision::Double,
             }),
-            Place::At(k) => Some(Bracket {
+            AxisPosition::At(k) => Some(Bracket {
                 low: self.positions[k],
                 high: self.positions[k],
                 width: 1.0,
                 offset: 0.0,
                 precision: Precision::Double,
             }),
-            Place::Outside => None,
+            AxisPosition::Outside => None,
         }
     }
 
-    fn place(&self, target: f64, beyond: Beyond) -> Place {
+    fn place(&self, target: f64, beyond: Beyond) -> AxisPosition {
         let last = self.values.len() - 1;
         let (first_value, last_value) = (self.values[0], self.values[last]);
         if target >= first_value && target <= last_value {
-            return Place::Inside(target);
+            return AxisPosition::Inside(target);
         }
         let (below, end) = (target < first_value, if target < first_value { 0 } else { last });
         match beyond {
-            Beyond::Missing => Place::Outside,
-            Beyond::Nearest => Place::At(end),
+            Beyond::Missing => AxisPosition::Outside,
+            Beyond::Nearest => AxisPosition::At(end),
             Beyond::NearestAt { limit } => {
                 let spacing = match (last, below) {
                     (0, _) => 0.0,
@@ -203,15 +203,15 @@ impl Axis {
                     (_, false) => self.values[last] - self.values[last - 1],
                 };
                 let to_the_pole = if below { first_value + limit } else { limit - last_value };
-                if to_the_pole <= spacing { Place::At(end) } else { Place::Outside }
+                if to_the_pole <= spacing { AxisPosition::At(end) } else { AxisPosition::Outside }
             }
             Beyond::Periodic(period) => {
                 let t = target - ((target - first_value) / period).floor() * period;
                 if t <= last_value {
                     // Rounding may leave `t` a bit below the first point.
-                    Place::Inside(t.max(first_value))
+                    AxisPosition::Inside(t.max(first_value))
                 } else {
-                    Place::Seam { t, next: first_value + period }
+                    AxisPosition::Seam { t, next: first_value + period }
                 }
             }
         }
@@ -232,7 +232,7 @@ impl Axis {
 }
 
 /// Where a target lies on an axis.
-enum Place {
+enum AxisPosition {
     /// Between the outermost points, at this coordinate (moved by whole periods).
     Inside(f64),
     /// Between the last point and the first one of the next period.

@@ -42,7 +42,7 @@ pub fn regular_latitudes() -> Vec<f64> {
 /// Interpolates final heights (south-up, (ny, nx), m), first in latitude, then in longitude, each linearly
 /// between cell centres; what is not above sea level is 0.
 pub fn relief(heights_m: &Array2<f64>, latitudes: Vec<f64>, edges: Edges) -> Relief {
-    let Cylinder { ny, nx } = Cylinder::of(heights_m);
+    let Cylinder { ny, nx } = Cylinder::from_array(heights_m);
     let longitudes = longitudes();
     let mut fine = vec![0.0; latitudes.len() * COLUMNS];
     if ny > 0 && nx > 0 {
@@ -104,12 +104,12 @@ fn centres(limit: f64, count: usize) -> Vec<f64> {
 
 /// Where a target lies: between centre `low` and the next, `offset` beyond the first.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct SubCell {
     low: usize,
     offset: f64,
 }
 
-impl Place {
+impl SubCell {
     /// Between the neighbours of `target`; `None` outside the outermost centres.
     fn inside(centres: &[f64], target: f64) -> Option<Self> {
         let (first, last) = (centres.first()?, centres.last()?);
@@ -132,21 +132,21 @@ impl Place {
     }
 }
 
-fn place_north(rows: &[f64], lat: f64, edges: Edges) -> Option<Place> {
-    Place::inside(rows, lat).or_else(|| {
+fn place_north(rows: &[f64], lat: f64, edges: Edges) -> Option<SubCell> {
+    SubCell::inside(rows, lat).or_else(|| {
         // The outermost row, as it is.
         let low = if lat < 0.0 { 0 } else { rows.len() - 1 };
-        let outermost = Place { low, offset: 0.0 };
+        let outermost = SubCell { low, offset: 0.0 };
         (edges == Edges::Continued && lat.is_finite()).then_some(outermost)
     })
 }
 
-fn place_east(columns: &[f64], lon: f64, edges: Edges) -> Option<Place> {
-    Place::inside(columns, lon).or_else(|| {
+fn place_east(columns: &[f64], lon: f64, edges: Edges) -> Option<SubCell> {
+    SubCell::inside(columns, lon).or_else(|| {
         let low = columns.len() - 1;
         let beyond = lon - columns[low];
         let offset = if beyond < 0.0 { beyond + 360.0 } else { beyond };
-        (edges == Edges::Continued).then_some(Place { low, offset })
+        (edges == Edges::Continued).then_some(SubCell { low, offset })
     })
 }
 
@@ -180,10 +180,10 @@ struct Run {
 
 impl Run {
     /// All runs of the columns that have a place.
-    fn all(places: impl Iterator<Item = Option<Place>>) -> Vec<Self> {
+    fn all(places: impl Iterator<Item = Option<SubCell>>) -> Vec<Self> {
         let mut runs: Vec<Self> = Vec::new();
         for (column, place) in places.enumerate() {
-            let Some(Place { low, offset }) = place else { continue };
+            let Some(SubCell { low, offset }) = place else { continue };
             match runs.last_mut() {
                 Some(run) if run.low == low && run.columns.end == column => {
                     run.columns.end = column + 1;

@@ -15,7 +15,7 @@ const LAND_TEXTURE: f64 = 3.0;
 pub fn soils(heights_m: &Array2<f64>) -> Dataset {
     let on_land = |index: f64| move |&h: &f64| if h > 0.0 { index } else { 0.0 };
     let mut file = Dataset::new();
-    add_coordinates(&mut file, Cylinder::of(heights_m));
+    add_coordinates(&mut file, Cylinder::from_array(heights_m));
     for (name, index, long_name) in [
         ("soilcolor", LAND_COLOUR, "Soil color types from the Henderson-Sellers and Wilson dataset"),
         ("soiltext", LAND_TEXTURE, "Soil texture from Zobler 86"),

@@ -405,7 +405,7 @@ proptest! {
             document.apply(action).unwrap();
         }
         let _ = document.toggle(out);
-        let recipe = Recipe::of(&document, "topo", "test");
+        let recipe = Recipe::new(&document, "topo", "test");
         let text = recipe.to_text();
         let read = Recipe::parse(&text).unwrap();
         prop_assert_eq!(&read, &recipe);
@@ -421,7 +421,7 @@ proptest! {
         for action in actions {
             document.apply(action).unwrap();
         }
-        let recipe = Recipe::of(&document, "topo", "");
+        let recipe = Recipe::new(&document, "topo", "");
         let step = 360.0 / columns as f64;
         let lon = (0..columns).map(|j| (j as f64 + 0.5) * step).collect();
         let lat = (0..columns / 2).map(|i| -90.0 + (i as f64 + 0.5) * step).collect();

@@ -36,7 +36,7 @@ fn set(selection: Selection) -> Action {
 fn carried(action: Action, mut to: Document) -> (Document, Report) {
     let mut from = halves(5.0, -180.0);
     from.apply(action).unwrap();
-    let recipe = Recipe::parse(&Recipe::of(&from, "topo", "").to_text()).unwrap();
+    let recipe = Recipe::parse(&Recipe::new(&from, "topo", "").to_text()).unwrap();
     let report = recipe.apply(&mut to).unwrap().remove(0);
     (to, report)
 }
@@ -139,14 +139,14 @@ fn what_no_longer_fits_is_said() {
     let mut from = Document::new(map, Array2::zeros((5, 5)), DataType::F64).unwrap();
     from.apply(set(Selection::IndexBox { columns: [1.0, 2.0], rows: [1.0, 2.0], outline: Vec::new() }))
         .unwrap();
-    let report = Recipe::of(&from, "topo", "").apply(&mut regional()).unwrap().remove(0);
+    let report = Recipe::new(&from, "topo", "").apply(&mut regional()).unwrap().remove(0);
     assert_eq!((report.fit, report.action), (Fit::No, None));
     assert!(report.message.contains("another grid only"));
 }
 
 #[test]
 fn other_texts_and_other_maps_are_refused() {
-    let recipe = Recipe::of(&halves(10.0, 0.0), "topo", "nothing");
+    let recipe = Recipe::new(&halves(10.0, 0.0), "topo", "nothing");
     let text = recipe.to_text();
     assert!(text.contains("\"format\": \"climsim edit recipe\"") && text.contains("\"version\": 1"));
     let later = text.replace("\"version\": 1", "\"version\": 2, \"more\": 5");
@@ -175,7 +175,7 @@ fn places_on_a_tripolar_grid_are_found_on_a_regular_one() {
         from.apply(set(Selection::IndexBox { columns, rows, outline: Vec::new() })).unwrap();
         let mut to =
             Document::new(regular.clone(), Array2::from_elem((45, 90), 100.0), DataType::F64).unwrap();
-        let reports = Recipe::of(&from, "Bathymetry", "").apply(&mut to).unwrap();
+        let reports = Recipe::new(&from, "Bathymetry", "").apply(&mut to).unwrap();
         assert_eq!(reports[0].fit, Fit::Yes);
         // Every changed cell lies near one that was selected, and every one selected near a changed cell.
         let places = |document: &Document| {
@@ -228,7 +228,7 @@ fn consequences_are_what_the_routing_writes() {
         let heights = if turned { flipped(&heights) } else { heights.clone() };
         let lat = if turned { lat.iter().rev().copied().collect() } else { lat.clone() };
         let map = Map::regular(lon.clone(), lat, Meaning::Elevation).unwrap();
-        let shown = consequences::of(&map, heights.view(), Some(&ocean), release).unwrap();
+        let shown = consequences::compute(&map, heights.view(), Some(&ocean), release).unwrap();
         let expected = if northwards != turned { flipped(&basins) } else { basins.clone() };
         for ((at, &ours), &theirs) in shown.river_basins.indexed_iter().zip(&expected) {
             assert_eq!(f64::from(ours), if theirs.is_nan() { 0.0 } else { theirs }, "{at:?}");
@@ -236,11 +236,12 @@ fn consequences_are_what_the_routing_writes() {
         assert_eq!(shown.depths_m.unwrap(), field(&written.bathy, "Bathymetry"));
     }
     let plain = Map::unplaced(2, 2, Meaning::Elevation).unwrap();
-    let error = consequences::of(&plain, Array2::zeros((2, 2)).view(), None, Release::R2023).unwrap_err();
+    let error =
+        consequences::compute(&plain, Array2::zeros((2, 2)).view(), None, Release::R2023).unwrap_err();
     assert_eq!(error, consequences::Error::NoTopography);
     let all_land = Array2::from_elem(heights.dim(), 5.0);
     let map = Map::regular(lon, lat, Meaning::Elevation).unwrap();
-    let error = consequences::of(&map, all_land.view(), None, Release::R2023).unwrap_err();
+    let error = consequences::compute(&map, all_land.view(), None, Release::R2023).unwrap_err();
     assert!(error.to_string().contains("sea"), "{error}");
     assert_eq!(Maps::new(&map, all_land.view()).counts().internal_oceans, 0);
 }

@@ -56,7 +56,7 @@ fn prepared(map: &Array2<f64>, release: Release) -> Array2<f64> {
 
 /// Checks everything that must hold for routed heights; all land drains.
 fn check(topography: &Array2<f64>, routed: &Routed) -> Result<(), TestCaseError> {
-    let grid = Cylinder::of(topography);
+    let grid = Cylinder::from_array(topography);
     let heights = &routed.drainage.heights_m;
     let directions = &routed.drainage.directions;
     let lengths = &routed.basins.river_length_km;

@@ -18,10 +18,10 @@ use crate::consumer::{Consumer, Delivery, InFlight, Outcome};
 use crate::{Bus, DEAD_LETTERS, Error, OBSERVER_BACKLOG, routing};
 
 /// How often a consumer looks for messages whose delay is over.
-const PULSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often, and how long after each other, a message's end is written to a busy store.
 const SETTLE_ATTEMPTS: u32 = 20;
-const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+const SETTLE_BACKOFF: Duration = Duration::from_millis(250);
 
 /// The bus inside one process.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Bus for EmbeddedBus {
                 }
             }
             if free > 0 && taken == free {
-                // Full hands: only an end makes room.
+                // Prefetch limit reached: wait for a completion.
                 tokio::select! {
                     Some(()) = work.next() => {}
                     () = stop.cancelled() => {}
@@ -106,7 +106,7 @@ impl Bus for EmbeddedBus {
                 () = stop.cancelled() => {}
                 Some(()) = work.next(), if !work.is_empty() => {}
                 () = available.notified(), if free > 0 => {}
-                () = tokio::time::sleep(PULSE) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
         }
         while work.next().await.is_some() {}
@@ -137,7 +137,7 @@ impl Bus for EmbeddedBus {
 async fn handle(store: Store, leased: Leased, in_flight: InFlight) {
     let Leased { ticket, message, attempt } = leased;
     let (id, key) = (message.id, message.key.clone());
-    let mut held = Held { store: &store, ticket, settled: false };
+    let mut held = HeldMessage { store: &store, ticket, settled: false };
     let outcome = in_flight.outcome(Delivery { message, attempt, redelivered: attempt > 1 }).await;
     if let Outcome::Reject { reason } = &outcome {
         tracing::warn!(key, reason, "message rejected; it is kept among the dead letters");
@@ -152,20 +152,20 @@ async fn handle(store: Store, leased: Leased, in_flight: InFlight) {
             Err(error) if attempt == SETTLE_ATTEMPTS => {
                 tracing::error!(key, %error, "could not settle a message; it comes again after a restart");
             }
-            Err(_) => tokio::time::sleep(SETTLE_PAUSE).await,
+            Err(_) => tokio::time::sleep(SETTLE_BACKOFF).await,
         }
     }
     in_flight.settled(id);
 }
 
 /// Gives a message back when its handling is dropped half-way: a worker whose grace period is over.
-struct Held<'a> {
+struct HeldMessage<'a> {
     store: &'a Store,
     ticket: Ticket,
     settled: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldMessage<'_> {
     fn drop(&mut self) {
         // One short write, at the end of a service; a failure is made good at the next start.
         if !self.settled
@@ -181,6 +181,6 @@ fn settle(store: &Store, ticket: Ticket, outcome: &Outcome) -> Result<(), store:
         Outcome::Ack => store.ack(ticket),
         Outcome::Retry { after } => store.retry_later(ticket, *after),
         Outcome::Wait { after } => store.put_off(ticket, *after),
-        Outcome::Reject { reason } => store.bury(ticket, reason),
+        Outcome::Reject { reason } => store.dead_letter(ticket, reason),
     }
 }

@@ -61,21 +61,21 @@ pub trait Bus: Send + Sync + 'static {
     /// The broker is away or has no such queue.
     async fn depth(&self, queue: &str) -> Result<u64, Error>;
 
-    /// Whether this is the bus on which [`Bus::remember`] was called. One that was made anew, without its memory, is not:
+    /// Whether this is the bus on which [`Bus::put_marker`] was called. One that was made anew, without its memory, is not:
     /// what it had been given is gone, and has to be asked for again by whoever remembers better. A bus that lives in the
     /// store forgets nothing that the store knows.
     ///
     /// # Errors
     /// The broker is away.
-    async fn remembers(&self) -> Result<bool, Error> {
+    async fn has_marker(&self) -> Result<bool, Error> {
         Ok(true)
     }
 
-    /// Leaves the sign by which [`Bus::remembers`] knows this bus again.
+    /// Leaves the sign by which [`Bus::has_marker`] knows this bus again.
     ///
     /// # Errors
     /// The broker is away or refuses.
-    async fn remember(&self) -> Result<(), Error> {
+    async fn put_marker(&self) -> Result<(), Error> {
         Ok(())
     }
 }

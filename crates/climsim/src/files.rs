@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use dataset::cf::{self, CoordinatesError, Wanted};
+use dataset::cf::{self, CoordinateQuery, CoordinatesError};
 use dataset::{Dataset, Header, topography};
 
 use crate::arguments::Coordinates;
@@ -28,7 +28,11 @@ pub(crate) fn write(dataset: &Dataset, path: &Path) -> Result<()> {
 
 /// The names of longitude and latitude: as given, else as the file shows beyond doubt.
 pub(crate) fn coordinates(header: &Header, given: &Coordinates) -> Result<(String, String)> {
-    let wanted = Wanted { lon: given.lon.as_deref(), lat: given.lat.as_deref(), ..Wanted::default() };
+    let wanted = CoordinateQuery {
+        lon: given.lon.as_deref(),
+        lat: given.lat.as_deref(),
+        ..CoordinateQuery::default()
+    };
     match cf::find(header, &wanted) {
         Ok(found) => Ok((found.lon, found.lat)),
         Err(error @ CoordinatesError::Ambiguous { .. }) => bail!("{error} with --lon and --lat"),

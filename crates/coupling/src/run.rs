@@ -100,7 +100,7 @@ pub fn run(input: &Input, options: &Options, progress: &mut dyn FnMut(Stage)) ->
 
     let figures = Figures::new(&ocean, &atmosphere, &fluxes, &runoff, &calving, &options);
     let mut findings = input.findings.clone();
-    findings.extend(doubts(&ocean, &figures, &options));
+    findings.extend(run_findings(&ocean, &figures, &options));
     Ok(Outcome { options, ocean, atmosphere, outlines, fluxes, runoff, calving, figures, findings })
 }
 
@@ -120,7 +120,7 @@ fn check_sea(fluxes: &Fluxes, outlines: &Outlines, atmosphere: &Atmosphere) -> R
 }
 
 /// What the modeller should know about the result.
-fn doubts(ocean: &Ocean, figures: &Figures, options: &Options) -> Vec<Finding> {
+fn run_findings(ocean: &Ocean, figures: &Figures, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     let first_row = ocean.surface[0].row(0).iter().filter(|sea| **sea == 1).count();
     if first_row > 0 {

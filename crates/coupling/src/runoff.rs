@@ -163,14 +163,14 @@ fn coastal_cells(ocean: &Ocean, fluxes: &Fluxes) -> Array2<bool> {
 }
 
 /// The centre of an atmosphere cell; those of a polar row are one place.
-fn place_of(atmosphere: &Atmosphere, a: usize) -> Place {
+fn place_of(atmosphere: &Atmosphere, a: usize) -> Site {
     let (j, i) = (a / atmosphere.size.columns, a % atmosphere.size.columns);
     let i = if atmosphere.is_polar(j) { 0 } else { i };
-    Place::new(a, (atmosphere.lon_deg[i], atmosphere.lat_deg[j]))
+    Site::new(a, (atmosphere.lon_deg[i], atmosphere.lat_deg[j]))
 }
 
 /// A place with what its distances need.
-struct Place {
+struct Site {
     address: usize,
     lon_deg: f64,
     sin: f64,
@@ -178,7 +178,7 @@ struct Place {
     vector: Vector,
 }
 
-impl Place {
+impl Site {
     fn new(address: usize, (lon_deg, lat_deg): (f64, f64)) -> Self {
         let (sin, cos) = lat_deg.to_radians().sin_cos();
         Self { address, lon_deg, sin, cos, vector: Vector::from_degrees((lon_deg, lat_deg)) }
@@ -195,7 +195,7 @@ impl Place {
 
 /// The coastal ocean cells by ascending address.
 struct Coast {
-    places: Vec<Place>,
+    places: Vec<Site>,
 }
 
 /// Rounding of the cosine of a distance, with some margin.
@@ -206,13 +206,13 @@ impl Coast {
         let t = ocean.at(Point::T);
         let columns = coastal.ncols();
         let places = coastal.indexed_iter().filter(|(_, coast)| **coast);
-        Self { places: places.map(|((j, i), _)| Place::new(j * columns + i, t.at(j, i))).collect() }
+        Self { places: places.map(|((j, i), _)| Site::new(j * columns + i, t.at(j, i))).collect() }
     }
 
     /// The nearest cell and its distance, of equally near ones the first. The cosine alone, which is cheap, leaves a
     /// few candidates for the formula.
-    fn nearest(&self, from: &Place) -> Option<(usize, f64)> {
-        let cosine = |place: &Place| place.vector.dot(from.vector);
+    fn nearest(&self, from: &Site) -> Option<(usize, f64)> {
+        let cosine = |place: &Site| place.vector.dot(from.vector);
         let largest = self.places.iter().map(cosine).fold(f64::NEG_INFINITY, f64::max);
         let candidates =
             self.places.iter().enumerate().filter(|(_, p)| cosine(p) >= largest - COSINE_ROUNDING);

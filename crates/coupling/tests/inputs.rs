@@ -26,7 +26,7 @@ fn message(files: &Files) -> String {
 }
 
 #[test]
-fn good_inputs_raise_no_doubt() {
+fn good_inputs_raise_no_finding() {
     assert_eq!(good().read().expect("good inputs").findings, []);
 }
 

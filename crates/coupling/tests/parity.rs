@@ -58,8 +58,8 @@ fn tolerances(path: &str) -> Vec<(&'static str, Within)> {
 fn every_delivered_file_is_the_originals() {
     let Some(root) = reference() else { return };
     let outcome = outcome(&root, legacy());
-    let doubts: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(doubts, ["enclosed-seas", "land-without-outlet", "calving-outside-bands"]);
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["enclosed-seas", "land-without-outlet", "calving-outside-bands"]);
     let (mut delivered, mut wrong) = (BTreeSet::new(), Vec::new());
     for product in outcome.products() {
         let theirs = root.join(&product.path);

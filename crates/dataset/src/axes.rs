@@ -26,7 +26,7 @@ const MAX_LON_DEG: f64 = 720.0;
 /// Two-dimensional coordinates are looked at in bands of so many cells.
 const BAND_CELLS: usize = 1 << 18;
 /// Two-dimensional coordinates of more cells than this are only looked at in some rows.
-const LOOK_AT_ALL: usize = 1 << 22;
+const MAX_CHECKED_CELLS: usize = 1 << 22;
 
 /// One coordinate along one dimension.
 #[derive(Debug, Clone, PartialEq)]
@@ -570,7 +570,7 @@ impl Plane<'_> {
     /// Rows to look at, in bands.
     fn bands(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (rows, columns) = self.dim();
-        let all = rows.saturating_mul(columns) <= LOOK_AT_ALL;
+        let all = rows.saturating_mul(columns) <= MAX_CHECKED_CELLS;
         let band = if all { (BAND_CELLS / columns.max(1)).max(1) } else { 1 };
         let step = if all { band } else { (rows / 16).max(1) };
         (0..rows).step_by(step).map(move |row| (row, band.min(rows - row)))
@@ -744,8 +744,10 @@ mod tests {
     }
 
     fn read(file: &Dataset) -> Result<Option<Axes>, CoordinatesError> {
-        let found =
-            cf::find(&file.header(), &cf::Wanted { variable: Some("topo"), ..cf::Wanted::default() })?;
+        let found = cf::find(
+            &file.header(),
+            &cf::CoordinateQuery { variable: Some("topo"), ..cf::CoordinateQuery::default() },
+        )?;
         Axes::read(file, &found)
     }
 
@@ -792,7 +794,8 @@ mod tests {
             ("topo", &["b", "a"], Array2::zeros((180, 360)).into_dyn(), "m"),
         ]);
         let axes = |lon, lat| {
-            let wanted = cf::Wanted { lon: Some(lon), lat: Some(lat), ..cf::Wanted::default() };
+            let wanted =
+                cf::CoordinateQuery { lon: Some(lon), lat: Some(lat), ..cf::CoordinateQuery::default() };
             Axes::read(&file, &cf::find(&file.header(), &wanted).unwrap())
         };
         assert!(axes("a", "b").unwrap().is_some());

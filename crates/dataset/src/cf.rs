@@ -38,18 +38,18 @@ pub enum Guess {
 
 /// Guesses the coordinate variables of a file.
 pub fn guess(header: &Header) -> Guess {
-    guess_among(header, &Wanted::default())
+    guess_among(header, &CoordinateQuery::default())
 }
 
 /// Guesses the coordinate variables of one variable: those along its dimensions, first of all those that its
 /// `coordinates` attribute names.
 pub fn guess_for(header: &Header, variable: &str) -> Guess {
-    guess_among(header, &Wanted { variable: Some(variable), ..Wanted::default() })
+    guess_among(header, &CoordinateQuery { variable: Some(variable), ..CoordinateQuery::default() })
 }
 
 /// What is already known when coordinates are looked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted<'a> {
+pub struct CoordinateQuery<'a> {
     /// The name of the longitude, as the user gave it.
     pub lon: Option<&'a str>,
     /// The name of the latitude, as the user gave it.
@@ -64,7 +64,7 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// [`CoordinatesError`] says in the user's words what is wrong with the named ones, or between what the user has to choose.
-pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, CoordinatesError> {
+pub fn find(header: &Header, wanted: &CoordinateQuery) -> Result<Coordinates, CoordinatesError> {
     for (name, role) in [(wanted.lon, Role::Longitude), (wanted.lat, Role::Latitude)] {
         if let Some(name) = name {
             let variable = numeric(header, name)?;
@@ -120,7 +120,7 @@ pub fn find(header: &Header, wanted: &Wanted) -> Result<Coordinates, Coordinates
 /// All usable pairs of coordinates of a variable, the best first.
 pub fn ranked(header: &Header, variable: &str) -> Vec<Coordinates> {
     let context = Context::new(header);
-    let wanted = Wanted { variable: Some(variable), ..Wanted::default() };
+    let wanted = CoordinateQuery { variable: Some(variable), ..CoordinateQuery::default() };
     let [lon, lat] = candidates(header, &context, &wanted);
     let mut pairs = pairs(header, &context, &lon, &lat, &wanted);
     // Stable: file order among equals.
@@ -141,7 +141,7 @@ pub fn projection(header: &Header) -> Option<String> {
     Some(CoordinatesError::projected(projection, &names).to_string())
 }
 
-fn guess_among(header: &Header, wanted: &Wanted) -> Guess {
+fn guess_among(header: &Header, wanted: &CoordinateQuery) -> Guess {
     let context = Context::new(header);
     let [lon, lat] = candidates(header, &context, wanted);
     // Among more than any honest file has there is doubt enough; and pairs are many.
@@ -223,7 +223,7 @@ fn pairs<'a>(
     context: &Context<'a>,
     lon: &[(Evidence, &'a VariableHeader)],
     lat: &[(Evidence, &'a VariableHeader)],
-    wanted: &Wanted,
+    wanted: &CoordinateQuery,
 ) -> Vec<Pair<'a>> {
     let placed = wanted.variable.and_then(|name| header.variable(name));
     let is_placed = |field: &VariableHeader| placed.is_none_or(|placed| placed.name == field.name);
@@ -441,7 +441,7 @@ pub fn check_coordinates(header: &Header, lon: &str, lat: &str) -> Result<Coordi
     for variable in [x, y] {
         refuse_projected(&context, variable)?;
     }
-    let wanted = Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+    let wanted = CoordinateQuery { lon: Some(lon), lat: Some(lat), ..CoordinateQuery::default() };
     for (variable, role) in [(x, Role::Longitude), (y, Role::Latitude)] {
         refuse_other_role(&context, variable, role, &wanted)?;
         if let (Angle::Other, Some(units)) =
@@ -473,7 +473,7 @@ fn refuse_other_role(
     context: &Context,
     variable: &VariableHeader,
     role: Role,
-    wanted: &Wanted,
+    wanted: &CoordinateQuery,
 ) -> Result<(), CoordinatesError> {
     let is_other = |v: &VariableHeader, role: Role| {
         context.evidence(v, role).is_none() && context.evidence(v, role.other()) > Some(Evidence::NamePart)
@@ -536,7 +536,7 @@ fn span<'a>(
     if lon == lat {
         return Err(CoordinatesError::Same { name: lon.to_owned() });
     }
-    let wanted = Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+    let wanted = CoordinateQuery { lon: Some(lon), lat: Some(lat), ..CoordinateQuery::default() };
     refuse_other_role(context, x, Role::Longitude, &wanted)?;
     refuse_other_role(context, y, Role::Latitude, &wanted)?;
     for variable in [x, y] {
@@ -603,7 +603,7 @@ fn numeric<'a>(header: &'a Header, name: &str) -> Result<&'a VariableHeader, Coo
 fn candidates<'a>(
     header: &'a Header,
     context: &Context<'a>,
-    wanted: &Wanted,
+    wanted: &CoordinateQuery,
 ) -> [Vec<(Evidence, &'a VariableHeader)>; 2] {
     [(Role::Longitude, wanted.lon), (Role::Latitude, wanted.lat)].map(|(role, named)| {
         if let Some(variable) = named.and_then(|name| header.variable(name)) {
@@ -716,9 +716,10 @@ mod tests {
             variable("clat", &["ncells"], &[("units", "radian"), ("standard_name", "latitude")]),
             variable("topo", &["ncells"], &[("coordinates", "clat clon")]),
         ]);
-        for wanted in
-            [Wanted::default(), Wanted { lon: Some("clon"), lat: Some("clat"), ..Wanted::default() }]
-        {
+        for wanted in [
+            CoordinateQuery::default(),
+            CoordinateQuery { lon: Some("clon"), lat: Some("clat"), ..CoordinateQuery::default() },
+        ] {
             let found = find(&header, &wanted);
             let Err(CoordinatesError::List { dimension, .. }) = &found else { panic!("{found:?}") };
             assert_eq!(dimension, "ncells");
@@ -736,7 +737,7 @@ mod tests {
             variable("topo", &["nf", "Ydim", "Xdim"], &[("coordinates", "lons lats")]),
         ]);
         for variable in [None, Some("topo")] {
-            let found = find(&header, &Wanted { variable, ..Wanted::default() });
+            let found = find(&header, &CoordinateQuery { variable, ..CoordinateQuery::default() });
             assert!(
                 matches!(&found, Err(CoordinatesError::Rank { name, rank: 3 }) if name == "lons"),
                 "{found:?}"
@@ -888,7 +889,7 @@ mod tests {
                 guess(&file),
                 Guess::Ambiguous { lon_candidates: Vec::new(), lat_candidates: Vec::new() }
             );
-            let error = find(&file, &Wanted::default()).unwrap_err();
+            let error = find(&file, &CoordinateQuery::default()).unwrap_err();
             assert!(matches!(&error, CoordinatesError::RotatedPole { .. }), "{error}");
             assert!(error.to_string().contains(&format!("'{x}' and '{y}' belong to a rotated pole")));
             assert!(matches!(check_coordinates(&file, x, y), Err(CoordinatesError::RotatedPole { .. })));
@@ -899,7 +900,10 @@ mod tests {
         bare.iter_mut().take(2).for_each(|v| {
             v.attributes.remove("standard_name");
         });
-        assert!(matches!(find(&header(bare), &Wanted::default()), Err(CoordinatesError::RotatedPole { .. })));
+        assert!(matches!(
+            find(&header(bare), &CoordinateQuery::default()),
+            Err(CoordinatesError::RotatedPole { .. })
+        ));
         // The true ones, where the file has them.
         let mut with_true = rotated("rlon", "rlat");
         with_true.push(variable("lon", &["rlat", "rlon"], &[("units", "degrees_east")]));
@@ -910,7 +914,10 @@ mod tests {
             variable("y", &["y"], &[("standard_name", "projection_y_coordinate"), ("units", "degrees")]),
             variable("topo", &["y", "x"], &[]),
         ]);
-        assert!(matches!(find(&projected, &Wanted::default()), Err(CoordinatesError::Projected { .. })));
+        assert!(matches!(
+            find(&projected, &CoordinateQuery::default()),
+            Err(CoordinatesError::Projected { .. })
+        ));
     }
 
     #[test]
@@ -956,11 +963,12 @@ mod tests {
                 variable("p", &["p"], &[]),
                 variable("topo", &[lat, lon], &[]),
             ]);
-            let named = |lon, lat| Wanted { lon: Some(lon), lat: Some(lat), ..Wanted::default() };
+            let named =
+                |lon, lat| CoordinateQuery { lon: Some(lon), lat: Some(lat), ..CoordinateQuery::default() };
             let error = |lon, lat| find(&header, &named(lon, lat)).unwrap_err();
             assert!(matches!(error(lat, lon), CoordinatesError::Exchanged { .. }), "{lon}");
             assert!(matches!(error(lat, "p"), CoordinatesError::OtherRole { .. }), "{lon}");
-            let half = find(&header, &Wanted { lon: Some(lat), ..Wanted::default() });
+            let half = find(&header, &CoordinateQuery { lon: Some(lat), ..CoordinateQuery::default() });
             assert!(matches!(half, Err(CoordinatesError::OtherRole { .. })), "{lon}");
         }
     }
@@ -972,11 +980,15 @@ mod tests {
             variable("lat", &["lat"], &[]),
             variable("profile", &["depth", "time"], &[]),
         ]);
-        assert!(matches!(find(&file, &Wanted::default()), Err(CoordinatesError::Ambiguous { .. })));
-        let alone = find(&file, &Wanted { grid_alone: true, ..Wanted::default() }).unwrap();
+        assert!(matches!(find(&file, &CoordinateQuery::default()), Err(CoordinatesError::Ambiguous { .. })));
+        let alone = find(&file, &CoordinateQuery { grid_alone: true, ..CoordinateQuery::default() }).unwrap();
         assert_eq!((alone.lon.as_str(), alone.variables.len()), ("lon", 0));
-        let named =
-            Wanted { lon: Some("lon"), lat: Some("lat"), variable: Some("profile"), grid_alone: true };
+        let named = CoordinateQuery {
+            lon: Some("lon"),
+            lat: Some("lat"),
+            variable: Some("profile"),
+            grid_alone: true,
+        };
         assert!(matches!(find(&file, &named), Err(CoordinatesError::Elsewhere { .. })));
     }
 }

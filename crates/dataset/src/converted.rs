@@ -68,11 +68,11 @@ impl Key {
 impl Lazy {
     pub(crate) fn open(path: &Path, metadata: &Metadata, name: &str, cancel: &Cancel) -> Result<Self, Error> {
         let key = Key::new(metadata);
-        let content = match KEPT.find(key) {
+        let content = match CONTENT_CACHE.find(key) {
             Some(content) => content,
             None => {
                 let content = Arc::new(Content::open(path, key, name, cancel)?);
-                KEPT.keep(&content, metadata);
+                CONTENT_CACHE.keep(&content, metadata);
                 content
             }
         };
@@ -102,7 +102,7 @@ impl Lazy {
                 let values = content.convert(&self.path, name, &self.cancel)?;
                 content.values.get_or_init(|| values);
                 if let Ok(metadata) = self.path.metadata() {
-                    KEPT.keep(&self.content, &metadata);
+                    CONTENT_CACHE.keep(&self.content, &metadata);
                 }
             }
         }
@@ -170,12 +170,12 @@ fn parsed(converted: &Converted, name: &str, check: DataCheck) -> Result<(FileSo
     Ok((source, parsed))
 }
 
-static KEPT: Kept = Kept(Mutex::new(VecDeque::new()));
+static CONTENT_CACHE: ContentCache = ContentCache(Mutex::new(VecDeque::new()));
 
 /// The files that were read lately, and when; the latest at the end.
-struct Kept(Mutex<VecDeque<(Arc<Content>, Instant)>>);
+struct ContentCache(Mutex<VecDeque<(Arc<Content>, Instant)>>);
 
-impl Kept {
+impl ContentCache {
     fn find(&self, key: Key) -> Option<Arc<Content>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().position(|(content, _)| content.key == key)?;
@@ -215,7 +215,7 @@ impl Kept {
             loop {
                 std::thread::sleep(KEPT_FOR / 4);
                 let mut sweeping = SWEEPING.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut kept = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut kept = CONTENT_CACHE.0.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.retain(|(_, used)| used.elapsed() < KEPT_FOR);
                 if kept.is_empty() {
                     *sweeping = false;

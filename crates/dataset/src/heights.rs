@@ -328,10 +328,10 @@ impl Heights {
         let name = variable.name.clone();
         let not_numeric = || Error::NotNumeric { name: name.clone() };
         let packing = variable.packing();
-        if let Some(doubt) =
-            packing.doubts().iter().find(|d| ["scale_factor", "add_offset"].contains(&d.attribute))
+        if let Some(problem) =
+            packing.problems().iter().find(|d| ["scale_factor", "add_offset"].contains(&d.attribute))
         {
-            return Err(Error::Packing { name, attribute: doubt.attribute, what: doubt.what.clone() });
+            return Err(Error::Packing { name, attribute: problem.attribute, what: problem.what.clone() });
         }
         let (units, of_units) = units(&name, &variable.attributes, overrides)?;
         let mut findings: Vec<Finding> = of_units.into_iter().collect();
@@ -340,7 +340,8 @@ impl Heights {
         if units != Units::METRES {
             values_m.mapv_inplace(|number| units.metres(number));
         }
-        let direction = Direction::of(&name, &variable.attributes, overrides, || values_m.iter().copied());
+        let direction =
+            Direction::detect(&name, &variable.attributes, overrides, || values_m.iter().copied());
         let plausibility = plausibility(variable, &values_m, direction.positive, overrides);
         findings.extend(plausibility);
         Ok(Self { name, values_m, direction, findings })
@@ -348,7 +349,7 @@ impl Heights {
 
     /// The heights above sea level, m, and what there is to say: depths are turned round.
     pub fn into_up(mut self) -> (ArrayD<f64>, Vec<Finding>) {
-        self.findings.extend(self.direction.doubt(&self.name));
+        self.findings.extend(self.direction.contradiction(&self.name));
         if self.direction.positive == Positive::Down {
             // 0 stays 0, without a sign.
             self.values_m.mapv_inplace(|depth| 0.0 - depth);
@@ -444,7 +445,7 @@ pub struct Direction {
 impl Direction {
     /// The direction of the variable `name`: what the modeller says, `positive`, the standard name, else whether it is called a
     /// depth. A depth by name alone whose `values` are below zero for the most part is taken for a height.
-    pub fn of<I: Iterator<Item = f64>>(
+    pub fn detect<I: Iterator<Item = f64>>(
         name: &str,
         attributes: &Attributes,
         overrides: &Overrides,
@@ -501,11 +502,11 @@ impl Direction {
     pub fn finding(&self, name: &str) -> Option<Finding> {
         let text = || format!("'{name}' holds depths, positive downwards: sea is above zero");
         let depths = (self.positive == Positive::Down).then(|| Finding::note("depth-read", text()));
-        self.doubt(name).or(depths)
+        self.contradiction(name).or(depths)
     }
 
     /// What to say where name and values say different things.
-    fn doubt(&self, name: &str) -> Option<Finding> {
+    fn contradiction(&self, name: &str) -> Option<Finding> {
         let text = match (self.is_doubtful, self.positive) {
             (false, _) => return None,
             (true, Positive::Up) => format!(

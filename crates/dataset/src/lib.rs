@@ -53,5 +53,5 @@ pub use file::{AttributedCopy, File, from_bytes, read, read_as, with_global_attr
 pub use finding::{Finding, Severity};
 pub use header::{DataType, Format, Header, VariableHeader, listed};
 pub use model::{AttributeValue, Attributes, Dataset, Dimension, Values, Variable};
-pub use packing::{BEYOND_MEASURE, Doubt, Gap, GapCounts, Packing};
+pub use packing::{BEYOND_MEASURE, Gap, GapCounts, Packing, PackingProblem};
 pub use save::{to_bytes, write, write_to};

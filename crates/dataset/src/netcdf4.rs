@@ -35,7 +35,7 @@ const UNPACK: &str =
 pub fn read_in_process(path: impl AsRef<Path>) -> Result<Dataset, Error> {
     let path = path.as_ref();
     let file = path.display().to_string();
-    Opened::open(path).and_then(|opened| opened.dataset()).map_err(|refusal| match refusal {
+    OpenFile::open(path).and_then(|opened| opened.dataset()).map_err(|refusal| match refusal {
         Refusal::Failed(what) => Error::NetCdf4 { file, what },
         Refusal::Unsupported { what, remedy } => Error::Unsupported { file, what, remedy },
     })
@@ -43,7 +43,7 @@ pub fn read_in_process(path: impl AsRef<Path>) -> Result<Dataset, Error> {
 
 /// Writes the header of the file as CDF-5, for the child.
 pub(crate) fn convert_header(path: &Path, out: &mut impl Write) -> Result<Report, Refusal> {
-    let opened = Opened::for_conversion(path)?;
+    let opened = OpenFile::for_conversion(path)?;
     let (header, strings) = opened.classic()?;
     let (bytes, _) = classic::laid_out(&header, Format::Data64).map_err(|error| error.to_string())?;
     out.write_all(&bytes).map_err(|error| format!("the output could not be written: {error}"))?;
@@ -54,7 +54,7 @@ pub(crate) fn convert_header(path: &Path, out: &mut impl Write) -> Result<Report
 /// one compressed block.
 pub(crate) fn convert(path: &Path, out: &File) -> Result<Report, Refusal> {
     let unwritten = |error: std::io::Error| format!("the output could not be written: {error}");
-    let opened = Opened::for_conversion(path)?;
+    let opened = OpenFile::for_conversion(path)?;
     let (header, strings) = opened.classic()?;
     let (bytes, begins) = classic::laid_out(&header, Format::Data64).map_err(|error| error.to_string())?;
     out.write_all_at(&bytes, 0).map_err(unwritten)?;
@@ -199,7 +199,7 @@ fn chunk(variable: &netcdf::Variable<'_>) -> Vec<usize> {
     variable.chunking().ok().flatten().unwrap_or_default()
 }
 
-struct Opened {
+struct OpenFile {
     file: netcdf::File,
     header: Header,
     /// The names of the variables with those of their groups before them, `group/name`.
@@ -208,7 +208,7 @@ struct Opened {
     unlimited: Vec<String>,
 }
 
-impl Opened {
+impl OpenFile {
     fn open(path: &Path) -> Result<Self, Refusal> {
         filters::register()?;
         let unreadable = filters::unreadable(path).map_err(|code| explain_code(code, "the file"))?;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: what marks a missing value is compared as stored, in the precision of the variable; limits are taken in
 //! packed or unpacked units by their type; an attribute that cannot be understood is never passed over in silence
-//! ([`Packing::doubts`]).
+//! ([`Packing::problems`]).
 
 use ndarray::ArrayD;
 
@@ -24,7 +24,7 @@ const LIMIT_PRECISION: f64 = 1e-6;
 /// ```
 /// use dataset::{Attributes, DataType, Packing};
 /// let attributes = Attributes::new().with("missing_value", -9999.9);
-/// let packing = Packing::of(DataType::F32, &attributes);
+/// let packing = Packing::new(DataType::F32, &attributes);
 /// assert!(packing.value(f64::from(-9999.9_f32)).is_nan());
 /// assert_eq!(packing.value(5.0), 5.0);
 /// ```
@@ -39,7 +39,7 @@ pub struct Packing {
     limits: Option<(f64, f64)>,
     scale: Option<f64>,
     offset: Option<f64>,
-    doubts: Vec<Doubt>,
+    problems: Vec<PackingProblem>,
     /// Attributes that mark missing values by another name than the standard ones.
     customary: Vec<String>,
 }
@@ -57,7 +57,7 @@ pub enum Gap {
 
 /// An attribute about the stored numbers that was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct PackingProblem {
     /// Name of the attribute.
     pub attribute: &'static str,
     /// What is wrong with it, to follow its name: `= "none" is no number`.
@@ -75,7 +75,7 @@ enum Sign {
 }
 
 impl Sign {
-    fn of(data_type: DataType, attributes: &Attributes) -> Self {
+    fn new(data_type: DataType, attributes: &Attributes) -> Self {
         let turn = match data_type.size() {
             1 => 256.0,
             2 => 65_536.0,
@@ -157,17 +157,17 @@ fn described(value: &AttributeValue) -> String {
 }
 
 /// Reads the attributes of one variable, and keeps what could not be understood.
-struct Attended<'a> {
+struct AttributeReader<'a> {
     attributes: &'a Attributes,
-    doubts: Vec<Doubt>,
+    problems: Vec<PackingProblem>,
 }
 
-impl Attended<'_> {
+impl AttributeReader<'_> {
     /// The numbers of an attribute; none where it is absent, blank or not understood.
     fn numbers(&mut self, attribute: &'static str) -> Vec<f64> {
         let Some(value) = self.attributes.get(attribute) else { return Vec::new() };
         value.numbers_or_text().unwrap_or_else(|| {
-            self.doubt(attribute, format!("= {} is no number", described(value)));
+            self.problem(attribute, format!("= {} is no number", described(value)));
             Vec::new()
         })
     }
@@ -180,16 +180,16 @@ impl Attended<'_> {
             [number] if number.is_finite() => Some(*number),
             _ => {
                 let value = self.attributes.get(attribute).map(described).unwrap_or_default();
-                self.doubt(attribute, format!("= {value} is not one finite number"));
+                self.problem(attribute, format!("= {value} is not one finite number"));
                 None
             }
         }
     }
 
-    fn doubt(&mut self, attribute: &'static str, what: String) {
+    fn problem(&mut self, attribute: &'static str, what: String) {
         // Both ends of a range have the same to say.
-        if !self.doubts.iter().any(|doubt| doubt.attribute == attribute) {
-            self.doubts.push(Doubt { attribute, what });
+        if !self.problems.iter().any(|problem| problem.attribute == attribute) {
+            self.problems.push(PackingProblem { attribute, what });
         }
     }
 
@@ -198,7 +198,7 @@ impl Attended<'_> {
         let mut range = self.numbers("valid_range");
         if !range.is_empty() && range.len() != 2 {
             let count = range.len();
-            self.doubt("valid_range", format!("has {count} number(s) instead of two"));
+            self.problem("valid_range", format!("has {count} number(s) instead of two"));
             range.clear();
         }
         let mut limit = |attribute, of_range: usize| match range.get(of_range) {
@@ -246,9 +246,9 @@ impl Packing {
     ];
 
     /// What the attributes of a variable of this type say.
-    pub fn of(data_type: DataType, attributes: &Attributes) -> Self {
-        let mut attended = Attended { attributes, doubts: Vec::new() };
-        let sign = Sign::of(data_type, attributes);
+    pub fn new(data_type: DataType, attributes: &Attributes) -> Self {
+        let mut reader = AttributeReader { attributes, problems: Vec::new() };
+        let sign = Sign::new(data_type, attributes);
         // In a variable in single precision a number given in double stands as what it was rounded to.
         let as_stored = |number: f64| match data_type {
             DataType::F32 => f64::from(number as f32),
@@ -256,7 +256,7 @@ impl Packing {
         };
         let mut missing = Vec::new();
         for name in ["_FillValue", "missing_value"] {
-            missing.extend(attended.numbers(name).into_iter().map(as_stored).filter(|n| !n.is_nan()));
+            missing.extend(reader.numbers(name).into_iter().map(as_stored).filter(|n| !n.is_nan()));
         }
         let mut customary = Vec::new();
         for (name, value) in attributes.iter().filter(|(name, _)| is_customary_marker(name)) {
@@ -268,17 +268,25 @@ impl Packing {
                 missing.extend(found);
             }
         }
-        let (scale, offset) = (attended.finite("scale_factor"), attended.finite("add_offset"));
+        let (scale, offset) = (reader.finite("scale_factor"), reader.finite("add_offset"));
         let is_floating = matches!(data_type, DataType::F32 | DataType::F64);
         // Floating-point cells that were never written stay recognisable when a later program declares another fill value.
         let default_fill = default_fill(data_type)
             .filter(|_| is_floating || (attributes.get("_FillValue").is_none() && sign == Sign::AsStored));
-        let mut packing =
-            Self { sign, missing, default_fill, limits: None, scale, offset, doubts: Vec::new(), customary };
+        let mut packing = Self {
+            sign,
+            missing,
+            default_fill,
+            limits: None,
+            scale,
+            offset,
+            problems: Vec::new(),
+            customary,
+        };
         if data_type.is_numeric() {
-            packing.limits = packing.limits(data_type, &mut attended, &as_stored);
+            packing.limits = packing.limits(data_type, &mut reader, &as_stored);
         }
-        packing.doubts = attended.doubts;
+        packing.problems = reader.problems;
         packing
     }
 
@@ -286,16 +294,16 @@ impl Packing {
     fn limits(
         &self,
         data_type: DataType,
-        attended: &mut Attended<'_>,
+        reader: &mut AttributeReader<'_>,
         as_stored: &dyn Fn(f64) -> f64,
     ) -> Option<(f64, f64)> {
-        let given = attended.limits();
+        let given = reader.limits();
         let is_floating = matches!(data_type, DataType::F32 | DataType::F64);
         let packs = self.scale.is_some() || self.offset.is_some();
         let mut packed = [f64::NEG_INFINITY, f64::INFINITY];
         for (end, limit) in given.into_iter().enumerate() {
             let Some((attribute, number)) = limit else { continue };
-            let own = attended.attributes.get(attribute);
+            let own = reader.attributes.get(attribute);
             let small_integer = matches!(
                 own,
                 Some(
@@ -313,7 +321,7 @@ impl Packing {
                      and not applied",
                     data_type.name()
                 );
-                attended.doubt(attribute, what);
+                reader.problem(attribute, what);
                 continue;
             }
             // NetCDF Users' Guide: limits of the type of the unpacked values are in their units.
@@ -333,7 +341,7 @@ impl Packing {
         let [least, most] = packed;
         if least > most {
             let attribute = given.iter().flatten().map(|(name, _)| *name).next().unwrap_or("valid_range");
-            attended.doubt(
+            reader.problem(
                 attribute,
                 format!("leaves no valid number (from {least} to {most}), and is not applied"),
             );
@@ -344,8 +352,8 @@ impl Packing {
 
     /// Attributes about the stored numbers that were not understood, and why. One of `scale_factor` or `add_offset` leaves the
     /// values unknown.
-    pub fn doubts(&self) -> &[Doubt] {
-        &self.doubts
+    pub fn problems(&self) -> &[PackingProblem] {
+        &self.problems
     }
 
     /// True when values are more than the stored numbers with gaps.
@@ -429,8 +437,9 @@ impl Packing {
     pub fn unpacked(&self, attributes: &Attributes) -> Attributes {
         let mut kept = attributes.clone();
         // What was not understood was not done, and stays to be read by people.
-        let not_done =
-            |name: &str| !name.contains("range") && self.doubts.iter().any(|doubt| doubt.attribute == name);
+        let not_done = |name: &str| {
+            !name.contains("range") && self.problems.iter().any(|problem| problem.attribute == name)
+        };
         for name in Self::ATTRIBUTES.into_iter().filter(|name| !not_done(name)) {
             kept.remove(name);
         }
@@ -472,10 +481,10 @@ impl Packing {
     /// As [`Packing::findings`], of a variable whose cells were counted part by part; of none, its attributes alone.
     pub fn findings_of_counts(&self, name: &str, counts: &GapCounts) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self
-            .doubts
+            .problems
             .iter()
-            .map(|doubt| {
-                let text = format!("'{name}': the attribute '{}' {}", doubt.attribute, doubt.what);
+            .map(|problem| {
+                let text = format!("'{name}': the attribute '{}' {}", problem.attribute, problem.what);
                 Finding::warning("attribute-not-understood", text)
             })
             .collect();
@@ -539,10 +548,10 @@ fn is_position(name: &str, dimensions: &[String], attributes: &Attributes) -> bo
 }
 
 fn packing_of(name: &str, dimensions: &[String], data_type: DataType, attributes: &Attributes) -> Packing {
-    let mut packing = Packing::of(data_type, attributes);
+    let mut packing = Packing::new(data_type, attributes);
     if is_position(name, dimensions, attributes) {
         packing.limits = None;
-        packing.doubts.retain(|doubt| !doubt.attribute.starts_with("valid_"));
+        packing.problems.retain(|problem| !problem.attribute.starts_with("valid_"));
     }
     packing
 }
@@ -610,12 +619,12 @@ mod tests {
             assert_eq!(names, ["units"]);
         }
         for (name, value) in [("nodata", "none"), ("missing_cells", "7"), ("filling", "1")] {
-            let packing = Packing::of(DataType::F64, &Attributes::new().with(name, value));
-            assert!(!packing.is_missing(7.0) && !packing.is_missing(1.0) && packing.doubts().is_empty());
+            let packing = Packing::new(DataType::F64, &Attributes::new().with(name, value));
+            assert!(!packing.is_missing(7.0) && !packing.is_missing(1.0) && packing.problems().is_empty());
         }
         // What is standard too needs no word.
         let both = Attributes::new().with("_FillValue", -9999.0).with("nodata", -9999.0);
-        assert!(Packing::of(DataType::F64, &both).findings_of_counts("v", &GapCounts::default()).is_empty());
+        assert!(Packing::new(DataType::F64, &both).findings_of_counts("v", &GapCounts::default()).is_empty());
     }
 
     #[test]
@@ -687,15 +696,15 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_cannot_be_meant_are_doubted_and_not_applied() {
+    fn invalid_limits_are_reported_and_not_applied() {
         let heights = || Values::F64(arr1(&[5.0, 500.0]).into_dyn());
         let stale = Attributes::new().with("valid_range", AttributeValue::I16(vec![0, 200]));
         let reversed = Attributes::new().with("valid_min", 1e20).with("valid_max", -1e20);
         let one = Attributes::new().with("valid_range", 7.0);
         let word = Attributes::new().with("valid_min", "low");
         for attributes in [stale, reversed, one, word] {
-            let packing = Packing::of(DataType::F64, &attributes);
-            assert_eq!(packing.doubts().len(), 1, "{attributes:?}");
+            let packing = Packing::new(DataType::F64, &attributes);
+            assert_eq!(packing.problems().len(), 1, "{attributes:?}");
             let findings = packing.findings("v", &heights());
             assert_eq!(findings.len(), 1);
             assert_eq!(findings[0].code, "attribute-not-understood");
@@ -716,17 +725,19 @@ mod tests {
         let packed = Attributes::new().with("scale_factor", "0.5").with("add_offset", "1");
         assert_eq!(decoded(Values::I16(arr1(&[4]).into_dyn()), packed), [3.0]);
         for text in ["none", "0x10", "1 apple", "infinite"] {
-            let packing = Packing::of(DataType::I16, &Attributes::new().with("missing_value", text));
-            assert_eq!(packing.doubts().len(), 1, "{text}");
-            assert!(packing.doubts()[0].what.contains(text));
+            let packing = Packing::new(DataType::I16, &Attributes::new().with("missing_value", text));
+            assert_eq!(packing.problems().len(), 1, "{text}");
+            assert!(packing.problems()[0].what.contains(text));
         }
-        assert!(Packing::of(DataType::I16, &Attributes::new().with("missing_value", "")).doubts().is_empty());
+        assert!(
+            Packing::new(DataType::I16, &Attributes::new().with("missing_value", "")).problems().is_empty()
+        );
     }
 
     #[test]
     fn cells_that_were_never_written_are_missing_but_for_bytes() {
         let fill = |values: Values, attributes: &Attributes| {
-            let packing = Packing::of(values.data_type(), attributes);
+            let packing = Packing::new(values.data_type(), attributes);
             let codes: Vec<_> = packing.findings("v", &values).into_iter().map(|f| f.code).collect();
             (seen(&decoded(values, attributes.clone())), codes)
         };
@@ -760,7 +771,7 @@ mod tests {
             .with("valid_max", AttributeValue::I8(vec![-56]))
             .with("flag_values", AttributeValue::I8(vec![1, -128, -1]))
             .with("flag_meanings", "ice sand rock");
-        let unpacked = Packing::of(DataType::I8, &attributes).unpacked(&attributes);
+        let unpacked = Packing::new(DataType::I8, &attributes).unpacked(&attributes);
         let names: Vec<&str> = unpacked.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["units", "flag_values", "flag_meanings"]);
         assert_eq!(unpacked.get("flag_values"), Some(&AttributeValue::F64(vec![1.0, 128.0, 255.0])));
@@ -770,11 +781,11 @@ mod tests {
     fn the_marker_is_given_as_it_is_stored() {
         let bytes =
             Attributes::new().with("_Unsigned", "true").with("_FillValue", AttributeValue::U8(vec![255]));
-        assert_eq!(Packing::of(DataType::I8, &bytes).marker(), Some(-1.0));
+        assert_eq!(Packing::new(DataType::I8, &bytes).marker(), Some(-1.0));
         let text = Attributes::new().with("missing_value", "-9999");
-        assert_eq!(Packing::of(DataType::I16, &text).marker(), Some(-9999.0));
+        assert_eq!(Packing::new(DataType::I16, &text).marker(), Some(-9999.0));
         let nan = Attributes::new().with("_FillValue", f64::NAN);
-        assert_eq!(Packing::of(DataType::F64, &nan).marker(), None);
+        assert_eq!(Packing::new(DataType::F64, &nan).marker(), None);
     }
 
     proptest::proptest! {
@@ -793,7 +804,7 @@ mod tests {
             let (low, high) = if scale > 0.0 { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
             let in_unpacked = packed.with("valid_min", low).with("valid_max", high);
             for attributes in [in_packed, in_unpacked] {
-                let value = Packing::of(DataType::I16, &attributes).value(f64::from(stored));
+                let value = Packing::new(DataType::I16, &attributes).value(f64::from(stored));
                 proptest::prop_assert_eq!(value.is_nan(), !(least..=most).contains(&stored));
                 if !value.is_nan() {
                     proptest::prop_assert_eq!(value, f64::from(stored) * scale + offset);

@@ -1,7 +1,7 @@
 //! One grid, written in every way that files have it, is one grid.
 
 use dataset::axes::{Axes, Axis};
-use dataset::cf::{self, Role, Wanted};
+use dataset::cf::{self, CoordinateQuery, Role};
 use dataset::{AttributeValue, Attributes, Dataset, Values, Variable};
 use ndarray::{Array1, Array2, ArrayD};
 use proptest::prelude::*;
@@ -147,7 +147,7 @@ fn written(columns: usize, rows: usize, how: &Encoding) -> Dataset {
 }
 
 fn read(file: &Dataset) -> Axes {
-    let wanted = Wanted { variable: Some("topo"), ..Wanted::default() };
+    let wanted = CoordinateQuery { variable: Some("topo"), ..CoordinateQuery::default() };
     let found = cf::find(&file.header(), &wanted).expect("coordinates");
     Axes::read(file, &found).expect("axes").expect("a regular grid")
 }

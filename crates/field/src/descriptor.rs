@@ -6,7 +6,7 @@ use dataset::{AttributeValue, DataType, Header, VariableHeader, cf};
 use serde::Serialize;
 
 use crate::MapError;
-use crate::geometry::{self, Geometry, Hints, Placed};
+use crate::geometry::{self, Geometry, Hints, PlacedGeometry};
 use crate::slice::Plane;
 use crate::source::{Slabs, by_name};
 
@@ -99,11 +99,11 @@ pub struct Choice<'a> {
 
 /// A plane of a variable, placed.
 #[derive(Debug)]
-pub struct Chosen<'a> {
+pub struct VariablePlane<'a> {
     /// What to read.
     pub plane: Plane<'a>,
     /// Where its cells lie.
-    pub placed: Placed,
+    pub placed: PlacedGeometry,
     /// Positions along the leading dimensions.
     pub at: Vec<usize>,
 }
@@ -120,7 +120,7 @@ pub fn describe(
     hints: &Hints,
 ) -> Result<Descriptor, MapError> {
     let mut grids: Vec<Geometry> = Vec::new();
-    let mut known: HashMap<_, Placed> = HashMap::new();
+    let mut known: HashMap<_, PlacedGeometry> = HashMap::new();
     let mut variables = Vec::new();
     for variable in comparable(header, subtracted)? {
         let key = (&variable.dimensions, variable.attributes.text("coordinates"));
@@ -153,7 +153,7 @@ pub fn choose<'a>(
     subtracted: Option<&Header>,
     hints: &Hints,
     choice: &Choice<'_>,
-) -> Result<Chosen<'a>, MapError> {
+) -> Result<VariablePlane<'a>, MapError> {
     let variable = match choice.variable {
         None => default_variable(comparable(header, subtracted)?, header),
         Some(name) => {
@@ -187,7 +187,7 @@ pub fn choose<'a>(
         full[d] = k;
     }
     let plane = Plane { variable, y: placed.y, x: placed.x, at: full };
-    Ok(Chosen { plane, placed, at })
+    Ok(VariablePlane { plane, placed, at })
 }
 
 /// How a variable is best shown; `compared` when its values are differences.
@@ -293,7 +293,7 @@ fn default_variable<'a>(all: Vec<&'a VariableHeader>, header: &Header) -> &'a Va
     }
 }
 
-fn leading(variable: &VariableHeader, placed: &Placed) -> Vec<usize> {
+fn leading(variable: &VariableHeader, placed: &PlacedGeometry) -> Vec<usize> {
     (0..variable.shape.len()).filter(|&d| d != placed.y && d != placed.x).collect()
 }
 
@@ -301,7 +301,7 @@ fn drawable(
     source: &impl Slabs,
     header: &Header,
     variable: &VariableHeader,
-    placed: &Placed,
+    placed: &PlacedGeometry,
     grid: usize,
     compared: bool,
 ) -> Result<Drawable, MapError> {

@@ -4,7 +4,7 @@
 //! coordinates that vary along one dimension each are axes like any other.
 
 use dataset::axes::{self, Axes};
-use dataset::cf::{self, Wanted};
+use dataset::cf::{self, CoordinateQuery};
 use dataset::{Header, VariableHeader};
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ pub enum Axis {
 
 /// A geometry and the dimensions that it uses.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub struct PlacedGeometry {
     /// Which dimension of the variable runs north-south.
     pub y: usize,
     /// Which dimension of the variable runs east-west.
@@ -91,7 +91,7 @@ pub fn place(
     header: &Header,
     variable: &VariableHeader,
     hints: &Hints,
-) -> Result<Placed, MapError> {
+) -> Result<PlacedGeometry, MapError> {
     let source = Coordinates(source);
     let n = variable.shape.len();
     let (last, before) = (n.saturating_sub(1), n.saturating_sub(2));
@@ -103,7 +103,7 @@ pub fn place(
         } else {
             format!("{first}{}. Cells are shown by their number.", letters.as_str().trim_end_matches('.'))
         };
-        Ok(Placed { y, x, geometry: Geometry::Index { reason }, axes: None })
+        Ok(PlacedGeometry { y, x, geometry: Geometry::Index { reason }, axes: None })
     };
     let Some(found) = coordinates(header, variable, hints) else {
         return by_number(before, last, &cf::projection(header).unwrap_or_default());
@@ -123,21 +123,21 @@ pub fn place(
         Err(error) => by_number(y, x, &error.to_string()),
         Ok(None) => {
             let geometry = Geometry::Curvilinear { lon: found.lon, lat: found.lat };
-            Ok(Placed { y, x, geometry, axes: None })
+            Ok(PlacedGeometry { y, x, geometry, axes: None })
         }
         Ok(Some(axes)) => {
             let (lons, lats) = (axes.lon.degrees().to_vec(), axes.lat.degrees().to_vec());
             let (Some(lon), Some(lat)) = (Axis::new(lons.clone()), Axis::new(lats.clone())) else {
                 return by_number(y, x, "the coordinates are not in order");
             };
-            Ok(Placed { y, x, geometry: Geometry::Regular { lon, lat }, axes: Some((lons, lats)) })
+            Ok(PlacedGeometry { y, x, geometry: Geometry::Regular { lon, lat }, axes: Some((lons, lats)) })
         }
     }
 }
 
 /// The coordinates of a variable: those that the user confirmed where they are the variable's, else the likeliest.
 fn coordinates(header: &Header, variable: &VariableHeader, hints: &Hints) -> Option<cf::Coordinates> {
-    let wanted = Wanted {
+    let wanted = CoordinateQuery {
         lon: hints.longitude.as_deref(),
         lat: hints.latitude.as_deref(),
         variable: Some(&variable.name),

@@ -61,7 +61,7 @@ impl Slabs for dataset::File {
 }
 
 /// A file on disk, or the maps inside an archive.
-pub enum Opened {
+pub enum FieldSource {
     /// NetCDF.
     File(dataset::File),
     /// Small enough to be held.
@@ -73,7 +73,7 @@ pub enum Opened {
     },
 }
 
-impl Opened {
+impl FieldSource {
     /// What there is.
     pub fn header(&self) -> &Header {
         match self {
@@ -83,13 +83,13 @@ impl Opened {
     }
 }
 
-impl From<Dataset> for Opened {
+impl From<Dataset> for FieldSource {
     fn from(dataset: Dataset) -> Self {
         Self::Memory { header: dataset.header(), dataset }
     }
 }
 
-impl Slabs for Opened {
+impl Slabs for FieldSource {
     fn slab(
         &self,
         variable: &VariableHeader,

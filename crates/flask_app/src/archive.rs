@@ -15,7 +15,7 @@ const MAPS: &str = "maps.nc";
 /// More than the maps of any grid that the platform computes.
 const LARGEST_BYTES: u64 = 256 << 20;
 /// Members that are looked at.
-const LOOKED_AT: usize = 4;
+const MAX_MEMBERS: usize = 4;
 
 /// The maps of a revision of weights.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn maps(store: &Store, file: &DataFile, revision: &Revision) -> Resul
 
 fn member(path: impl AsRef<std::path::Path>) -> std::io::Result<Option<Vec<u8>>> {
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(path)?));
-    for entry in archive.entries()?.take(LOOKED_AT) {
+    for entry in archive.entries()?.take(MAX_MEMBERS) {
         let entry = entry?;
         if entry.path()?.ends_with(MAPS) {
             let mut bytes = Vec::new();

@@ -17,10 +17,10 @@ use crate::Shared;
 /// A comment is sent at least this often, so that proxies keep an idle stream open.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// The pause after a look that found nothing new: most of what passes on the bus changes nothing that is told.
-const PAUSE: Duration = Duration::from_millis(60);
+const BACKOFF: Duration = Duration::from_millis(60);
 
 /// What there is to tell at a moment.
-pub(crate) struct Moment<T> {
+pub(crate) struct Snapshot<T> {
     /// How things stand.
     pub(crate) content: T,
     /// Nothing else is waited for: the stream ends with it.
@@ -49,7 +49,7 @@ pub(crate) fn stream<T: Serialize>(
     site: Data<Site>,
     shared: &Shared,
     owned: &Owned,
-    content: impl Fn(&Site, DataFileId) -> Result<Moment<T>, Error> + Clone + Send + 'static,
+    content: impl Fn(&Site, DataFileId) -> Result<Snapshot<T>, Error> + Clone + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     let watch = Watch {
         site,
@@ -76,7 +76,7 @@ pub(crate) fn stream<T: Serialize>(
 impl<T, F> Watch<F>
 where
     T: Serialize,
-    F: Fn(&Site, DataFileId) -> Result<Moment<T>, Error> + Clone + Send + 'static,
+    F: Fn(&Site, DataFileId) -> Result<Snapshot<T>, Error> + Clone + Send + 'static,
 {
     /// The next event; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
@@ -98,7 +98,7 @@ where
                     return Some(Bytes::from(event));
                 }
                 Ok(Some(_)) if quiet => return Some(Bytes::from_static(b": still here\n\n")),
-                Ok(Some(_)) => tokio::time::sleep(PAUSE).await,
+                Ok(Some(_)) => tokio::time::sleep(BACKOFF).await,
                 Ok(None) => return None,
                 Err(error) => {
                     tracing::warn!(detail = error.detail.as_deref(), "{}", error.message);
@@ -114,11 +114,11 @@ where
 fn look<T: Serialize>(
     site: &Site,
     access: &Access,
-    content: impl Fn(&Site, DataFileId) -> Result<Moment<T>, Error>,
+    content: impl Fn(&Site, DataFileId) -> Result<Snapshot<T>, Error>,
 ) -> Result<Option<(String, bool)>, Error> {
     if !access.holds(&site.store)? {
         return Ok(None);
     }
-    let Moment { content, last } = content(site, access.data_file())?;
+    let Snapshot { content, last } = content(site, access.data_file())?;
     Ok(Some((serde_json::to_string(&content).map_err(Error::internal)?, last)))
 }

@@ -31,7 +31,7 @@ use field::answer::{Part, View, gzip};
 use field::descriptor::{Choice, Descriptor, describe};
 use field::geometry::Hints;
 use field::slice::Window;
-use field::source::{Difference, Opened, Slabs};
+use field::source::{Difference, FieldSource, Slabs};
 use serde::Deserialize;
 use store::{DataFile, Revision, Store};
 use tokio::sync::Semaphore;
@@ -77,7 +77,7 @@ pub(crate) struct Query {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+enum Section {
     Description,
     Values,
     Mesh,
@@ -94,7 +94,7 @@ pub(crate) async fn description(
     request: HttpRequest,
     query: aw::Query<Query>,
 ) -> Result<HttpResponse, Error> {
-    answer(owned, request, query.into_inner(), Wanted::Description).await
+    answer(owned, request, query.into_inner(), Section::Description).await
 }
 
 /// Values of a window of a level of detail. Binary: `CSF1`, the length of a JSON header (u32, little endian), the header,
@@ -107,7 +107,7 @@ pub(crate) async fn values(
     request: HttpRequest,
     query: aw::Query<Query>,
 ) -> Result<HttpResponse, Error> {
-    answer(owned, request, query.into_inner(), Wanted::Values).await
+    answer(owned, request, query.into_inner(), Section::Values).await
 }
 
 /// The corners of the cells of a curvilinear grid, in the same binary form.
@@ -119,7 +119,7 @@ pub(crate) async fn mesh(
     request: HttpRequest,
     query: aw::Query<Query>,
 ) -> Result<HttpResponse, Error> {
-    answer(owned, request, query.into_inner(), Wanted::Mesh).await
+    answer(owned, request, query.into_inner(), Section::Mesh).await
 }
 
 /// One cell of the file, exactly: `i`, `j`, `value`, `lon`, `lat`.
@@ -131,16 +131,16 @@ pub(crate) async fn value(
     request: HttpRequest,
     query: aw::Query<Query>,
 ) -> Result<HttpResponse, Error> {
-    answer(owned, request, query.into_inner(), Wanted::Value).await
+    answer(owned, request, query.into_inner(), Section::Value).await
 }
 
 async fn answer(
     owned: Owned,
     request: HttpRequest,
     query: Query,
-    wanted: Wanted,
+    wanted: Section,
 ) -> Result<HttpResponse, Error> {
-    let store = Site::of(&request)?.store.clone();
+    let store = Site::from_request(&request)?.store.clone();
     let file_type = request.match_info().query("type").to_owned();
     let known =
         request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -165,8 +165,8 @@ async fn answer(
         other => other?,
     };
     let kind = match wanted {
-        Wanted::Description | Wanted::Value => "application/json",
-        Wanted::Values | Wanted::Mesh => "application/octet-stream",
+        Section::Description | Section::Value => "application/json",
+        Section::Values | Section::Mesh => "application/octet-stream",
     };
     let mut response = if body.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
     response
@@ -224,17 +224,17 @@ impl Revisions {
         format!("\"{}{minus}-{:x}\"", self.shown.id.0, hasher.finish())
     }
 
-    fn body(&self, store: &Store, file: &DataFile, query: &Query, wanted: Wanted) -> Result<Vec<u8>, Error> {
-        let open = |revision: &Revision| -> Result<Opened, Error> {
+    fn body(&self, store: &Store, file: &DataFile, query: &Query, wanted: Section) -> Result<Vec<u8>, Error> {
+        let open = |revision: &Revision| -> Result<FieldSource, Error> {
             if revision.file_type == FileType::Weights {
-                return archive::maps(store, file, revision).map(Opened::from);
+                return archive::maps(store, file, revision).map(FieldSource::from);
             }
-            open_stored(store, file, revision).map(Opened::File)
+            open_stored(store, file, revision).map(FieldSource::File)
         };
         let hints = Hints { longitude: file.longitude.clone(), latitude: file.latitude.clone() };
         let shown = open(&self.shown)?;
         let minus = self.minus.as_ref().map(open).transpose()?;
-        let (header, subtracted) = (shown.header(), minus.as_ref().map(Opened::header));
+        let (header, subtracted) = (shown.header(), minus.as_ref().map(FieldSource::header));
         let made = match &minus {
             None => query.make(View { source: &shown, header, subtracted, hints: &hints }, wanted),
             Some(right) => {
@@ -243,48 +243,50 @@ impl Revisions {
             }
         };
         made.map_err(|error| match error {
-            Refused::Query(error) => error,
-            Refused::Map(MapError::File(error)) => unreadable(file, &self.shown, error),
-            Refused::Map(error) => Error::new(Code::InvalidInput, error.to_string()),
+            FieldResponseError::Query(error) => error,
+            FieldResponseError::Map(MapError::File(error)) => unreadable(file, &self.shown, error),
+            FieldResponseError::Map(error) => Error::new(Code::InvalidInput, error.to_string()),
         })
     }
 }
 
-enum Refused {
+enum FieldResponseError {
     Query(Error),
     Map(MapError),
 }
 
-impl From<MapError> for Refused {
+impl From<MapError> for FieldResponseError {
     fn from(error: MapError) -> Self {
         Self::Map(error)
     }
 }
 
 impl Query {
-    fn make<S: Slabs>(&self, view: View<'_, S>, wanted: Wanted) -> Result<Vec<u8>, Refused> {
+    fn make<S: Slabs>(&self, view: View<'_, S>, wanted: Section) -> Result<Vec<u8>, FieldResponseError> {
         let choice = Choice { variable: self.variable.as_deref(), at: self.at.as_deref() };
         match wanted {
-            Wanted::Description => {
+            Section::Description => {
                 let description = describe(view.source, view.header, view.subtracted, view.hints)?;
-                serde_json::to_vec(&description).map_err(|error| Refused::Query(Error::internal(error)))
+                serde_json::to_vec(&description)
+                    .map_err(|error| FieldResponseError::Query(Error::internal(error)))
             }
-            Wanted::Values => {
+            Section::Values => {
                 let window = numbers::<4>("window", self.window.as_deref(), "i,j,columns,rows")?;
                 let window = window.map(|[i, j, ni, nj]| Window { i, j, ni, nj });
                 Ok(view.field(&choice, Part { level: self.level()?, window })?.to_bytes())
             }
-            Wanted::Mesh => Ok(view.mesh(&choice, self.level()?)?.to_bytes()),
-            Wanted::Value => {
+            Section::Mesh => Ok(view.mesh(&choice, self.level()?)?.to_bytes()),
+            Section::Value => {
                 let cell = numbers::<2>("cell", self.cell.as_deref(), "i,j")?;
-                let [i, j] =
-                    cell.ok_or_else(|| Refused::Query(Error::field("cell", "Which cell? Give 'cell=i,j'.")))?;
+                let [i, j] = cell.ok_or_else(|| {
+                    FieldResponseError::Query(Error::field("cell", "Which cell? Give 'cell=i,j'."))
+                })?;
                 Ok(view.value(&choice, i, j)?.to_string().into_bytes())
             }
         }
     }
 
-    fn level(&self) -> Result<Option<u32>, Refused> {
+    fn level(&self) -> Result<Option<u32>, FieldResponseError> {
         let level = numbers::<1>("level", self.level.as_deref(), "a small number")?;
         Ok(level.map(|[level]| u32::try_from(level).unwrap_or(u32::MAX)))
     }
@@ -294,10 +296,10 @@ fn numbers<const N: usize>(
     field: &str,
     text: Option<&str>,
     form: &str,
-) -> Result<Option<[usize; N]>, Refused> {
+) -> Result<Option<[usize; N]>, FieldResponseError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let parsed: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
     let array = parsed.and_then(|list| <[usize; N]>::try_from(list).ok());
-    let wrong = || Refused::Query(Error::field(field, format!("'{text}' is not {form}.")));
+    let wrong = || FieldResponseError::Query(Error::field(field, format!("'{text}' is not {form}.")));
     array.map(Some).ok_or_else(wrong)
 }

@@ -19,7 +19,7 @@ pub(crate) const FINEST_STEP_DEGREES: f64 = 0.05;
 /// The coarsest.
 pub(crate) const COARSEST_STEP_DEGREES: f64 = 90.0;
 /// The most rows of a vegetation table: a page shows each with a field per type, and the default has a dozen.
-pub(crate) const MOST_ROWS: usize = 200;
+pub(crate) const MAX_ROWS: usize = 200;
 /// No two places are farther apart.
 const HALF_WAY_ROUND_KM: f64 = 20_100.0;
 
@@ -28,7 +28,7 @@ pub(crate) const OCEAN_COORDINATES: &str = "ocean_coordinates";
 
 /// What a form is checked against.
 #[derive(Debug, Default)]
-pub(crate) struct Situation {
+pub(crate) struct FormContext {
     /// The header of the latest topography.
     pub(crate) raw: Option<Header>,
     /// Both coordinates are set.
@@ -56,7 +56,7 @@ pub(crate) struct Situation {
 pub(crate) fn body(
     step: Step,
     fields: &mut Fields,
-    situation: &Situation,
+    situation: &FormContext,
 ) -> Result<Map<String, Value>, Error> {
     let body = match step {
         Step::Regrid => regrid(fields, situation),
@@ -78,7 +78,7 @@ pub(crate) fn body(
     Ok(body)
 }
 
-fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+fn regrid(fields: &mut Fields, situation: &FormContext) -> Map<String, Value> {
     let limits = fields.choice("limits", Limits::Default);
     let lon_step = fields.number("Longitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
     let lat_step = fields.number("Latitude Step", FINEST_STEP_DEGREES, COARSEST_STEP_DEGREES);
@@ -118,7 +118,7 @@ fn regrid(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     body
 }
 
-fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+fn routing(fields: &mut Fields, situation: &FormContext) -> Map<String, Value> {
     let topography = fields.required("topo_var", "Choose the variable that holds the topography.");
     if let Some(raw) = &situation.raw
         && !topography.is_empty()
@@ -166,7 +166,7 @@ fn routing(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
     body
 }
 
-fn pft(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+fn pft(fields: &mut Fields, situation: &FormContext) -> Map<String, Value> {
     if !situation.has_routing {
         fields.error("data", "There is no routing file yet: run the routing first.");
     }
@@ -232,15 +232,15 @@ fn table_of_cells(fields: &mut Fields) -> Result<Table, String> {
 }
 
 fn few_rows(rows: usize) -> Result<(), String> {
-    if rows <= MOST_ROWS {
+    if rows <= MAX_ROWS {
         return Ok(());
     }
-    Err(format!("the table has {rows} rows, more than the {MOST_ROWS} that are possible"))
+    Err(format!("the table has {rows} rows, more than the {MAX_ROWS} that are possible"))
 }
 
 /// The coupling weights; see the worker for what each field means. What is as it is by default is not written: the body
 /// then is that of the contract, which any mosaic worker understands.
-fn weights(fields: &mut Fields, situation: &Situation) -> Map<String, Value> {
+fn weights(fields: &mut Fields, situation: &FormContext) -> Map<String, Value> {
     if !situation.has_bathy {
         fields.error("engine", "There is no bathymetry yet: run the routing first.");
     } else if !situation.has_sub_basins {
@@ -347,7 +347,7 @@ fn capitalised(text: &str) -> String {
     characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect()
 }
 
-fn need_coordinates(fields: &mut Fields, situation: &Situation) {
+fn need_coordinates(fields: &mut Fields, situation: &FormContext) {
     if !situation.coordinates_set {
         fields.error(
             "coordinates",
@@ -380,7 +380,7 @@ fn height_options(fields: &mut Fields) -> Overrides {
 
 /// The release is written, so that it is told with the results. Where a workflow of the original goes on as it was, the body
 /// stays that of the original.
-fn add_release(body: &mut Map<String, Value>, release: Release, situation: &Situation) {
+fn add_release(body: &mut Map<String, Value>, release: Release, situation: &FormContext) {
     let of_the_original = Release::OF_THE_ORIGINAL;
     if (release, situation.release) != (of_the_original, of_the_original) {
         body.insert(Release::FIELD.into(), release.as_str().into());
@@ -476,8 +476,8 @@ mod tests {
         Fields::new(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    fn ready() -> Situation {
-        Situation { coordinates_set: true, has_routing: true, has_bathy: true, ..Situation::default() }
+    fn ready() -> FormContext {
+        FormContext { coordinates_set: true, has_routing: true, has_bathy: true, ..FormContext::default() }
     }
 
     #[test]
@@ -492,7 +492,7 @@ mod tests {
             ("Latitude Step", "1"),
             ("interpolator", "linear"),
         ]);
-        let of_the_original = Situation { release: Release::R2023, ..ready() };
+        let of_the_original = FormContext { release: Release::R2023, ..ready() };
         let body = body(Step::Regrid, &mut form, &of_the_original).unwrap();
         let text = serde_json::to_string(&body).unwrap();
         assert_eq!(
@@ -512,7 +512,7 @@ mod tests {
                 data_type: dataset::DataType::I16,
                 attributes: dataset::Attributes::new(),
             }];
-            let situation = Situation { raw: Some(raw.clone()), ..ready() };
+            let situation = FormContext { raw: Some(raw.clone()), ..ready() };
             let made = body(Step::Routing, &mut fields(&[("topo_var", "topo")]), &situation);
             assert_eq!(made.is_err(), is_refused, "{rows}");
             if let Err(error) = made {
@@ -525,7 +525,7 @@ mod tests {
     #[test]
     fn a_step_takes_the_release_of_its_workflow_unless_another_is_chosen() {
         for workflow in Release::ALL {
-            let situation = Situation { release: workflow, ..ready() };
+            let situation = FormContext { release: workflow, ..ready() };
             for chosen in [None, Some(Release::R2021), Some(Release::R2023), Some(Release::Corrected)] {
                 let mut form = fields(&[("topo_var", "topo")]);
                 if let Some(release) = chosen {
@@ -545,7 +545,7 @@ mod tests {
 
     #[test]
     fn the_coordinates_of_an_own_ocean_grid_are_two_names() {
-        let situation = Situation { has_own_grid: true, ..ready() };
+        let situation = FormContext { has_own_grid: true, ..ready() };
         let ask = |grid, names| {
             let mut form = fields(&[("topo_var", "topo"), ("orcafile", grid), ("ocean_coordinates", names)]);
             body(Step::Routing, &mut form, &situation)
@@ -564,7 +564,7 @@ mod tests {
             assert!(body(Step::Regrid, &mut form, &ready()).is_err(), "{step}");
         }
         let mut form = fields(&[("Longitude Step", "1"), ("Latitude Step", "1")]);
-        let error = body(Step::Regrid, &mut form, &Situation::default()).unwrap_err();
+        let error = body(Step::Regrid, &mut form, &FormContext::default()).unwrap_err();
         assert_eq!(error.fields[0].field, "coordinates");
     }
 
@@ -574,7 +574,7 @@ mod tests {
             assert!(body(Step::Pft, &mut fields(&[("data", data)]), &ready()).is_err(), "{data}");
         }
         let default = Table::default().to_json();
-        assert!(body(Step::Pft, &mut fields(&[("data", &default)]), &Situation::default()).is_err());
+        assert!(body(Step::Pft, &mut fields(&[("data", &default)]), &FormContext::default()).is_err());
         assert!(body(Step::Pft, &mut fields(&[("data", &default)]), &ready()).is_ok());
     }
 
@@ -607,8 +607,8 @@ mod tests {
         }
     }
 
-    fn ready_for_weights() -> Situation {
-        Situation { has_sub_basins: true, ocean_grids: vec![4], ..ready() }
+    fn ready_for_weights() -> FormContext {
+        FormContext { has_sub_basins: true, ocean_grids: vec![4], ..ready() }
     }
 
     #[test]
@@ -675,7 +675,7 @@ mod tests {
         let upload =
             body(Step::CalculateWeights, &mut fields(&[("ocean_grid", "upload")]), &ready_for_weights());
         assert_eq!(upload.unwrap_err().fields[0].field, "file");
-        for situation in [Situation::default(), ready()] {
+        for situation in [FormContext::default(), ready()] {
             assert!(body(Step::CalculateWeights, &mut fields(&[]), &situation).is_err());
         }
     }

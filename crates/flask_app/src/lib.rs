@@ -34,7 +34,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use web::{Assets, Limiter, Site};
 
-pub use live::Live;
+pub use live::ChangeNotifier;
 pub use routes::configure;
 pub use settings::{Settings, Thanks};
 
@@ -53,7 +53,7 @@ pub struct Context {
     pub store: Store,
     /// The bus, to see what happens.
     pub bus: Arc<dyn Bus>,
-    /// What the service is told.
+    /// Service configuration.
     pub settings: Settings,
     /// The process, for `/livez`, `/readyz`, `/metrics`; absent in tests.
     pub process: Option<service::Context>,
@@ -63,9 +63,9 @@ impl Context {
     /// The web service among the services of a process. With `AUTH=logged_in` this makes the first account.
     ///
     /// # Errors
-    /// An address or a setting that cannot be meant, or a failing store.
-    pub fn of(context: &service::Context) -> anyhow::Result<Self> {
-        let settings = Settings::of(&context.config)?;
+    /// An invalid address or setting, or a failing store.
+    pub fn from_context(context: &service::Context) -> anyhow::Result<Self> {
+        let settings = Settings::from_config(&context.config)?;
         settings::first_account(&context.store, &context.config.auth)?;
         let process = Some(context.clone());
         Ok(Self { store: context.store.clone(), bus: Arc::clone(&context.bus), settings, process })
@@ -78,7 +78,7 @@ pub type Mount = Arc<dyn Fn(&mut actix_web::web::ServiceConfig) + Send + Sync>;
 /// What the handlers of this service share beside the [`Site`].
 pub struct Shared {
     /// Who looks at what.
-    pub live: Arc<Live>,
+    pub live: Arc<ChangeNotifier>,
     pub(crate) settings: Settings,
     pub(crate) login_failures_by_name: Limiter,
     pub(crate) login_failures_by_address: Limiter,
@@ -87,11 +87,11 @@ pub struct Shared {
 }
 
 /// A server that listens already: its addresses are known.
-pub struct Bound {
+pub struct BoundServer {
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
     server: actix_web::dev::Server,
-    live: Arc<Live>,
+    live: Arc<ChangeNotifier>,
     context: Context,
 }
 
@@ -107,10 +107,14 @@ pub async fn run(context: Context, stop: CancellationToken) -> anyhow::Result<()
 ///
 /// # Errors
 /// As [`run`].
-pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -> anyhow::Result<Bound> {
-    let live = Arc::new(Live::new(stop));
+pub fn bind(
+    context: Context,
+    mounted: Option<Mount>,
+    stop: CancellationToken,
+) -> anyhow::Result<BoundServer> {
+    let live = Arc::new(ChangeNotifier::new(stop));
     let (site, shared) = state(&context, Arc::clone(&live))?;
-    let health = context.process.as_ref().map(|process| Health::of("flask_app", process, live.stop.clone()));
+    let health = context.process.as_ref().map(|process| Health::new("flask_app", process, live.stop.clone()));
     let mut server = HttpServer::new(move || {
         let (health, mounted) = (health.clone(), mounted.clone());
         App::new()
@@ -118,7 +122,7 @@ pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -
             .app_data(shared.clone())
             .app_data(PayloadConfig::new(1 << 20))
             .wrap(actix_web::middleware::Compress::default())
-            .wrap(actix_web::middleware::from_fn(web::frame))
+            .wrap(actix_web::middleware::from_fn(web::respond))
             .configure(|routes| {
                 if let Some(health) = &health {
                     health.configure(routes)
@@ -147,10 +151,10 @@ pub fn bind(context: Context, mounted: Option<Mount>, stop: CancellationToken) -
         })?;
     }
     let addresses = server.addrs();
-    Ok(Bound { addresses, server: server.run(), live, context })
+    Ok(BoundServer { addresses, server: server.run(), live, context })
 }
 
-impl Bound {
+impl BoundServer {
     /// Serves until told to stop.
     ///
     /// # Errors
@@ -174,7 +178,7 @@ impl Bound {
 ///
 /// # Errors
 /// When the templates are broken or the key of the instance cannot be read.
-pub fn state(context: &Context, live: Arc<Live>) -> anyhow::Result<(Data<Site>, Data<Shared>)> {
+pub fn state(context: &Context, live: Arc<ChangeNotifier>) -> anyhow::Result<(Data<Site>, Data<Shared>)> {
     let templates = web::templates::<Templates>().context("a template is broken")?;
     let assets = Assets::embedded::<Static>();
     let site = Site::new(context.store.clone(), templates, assets, context.settings.web.clone())

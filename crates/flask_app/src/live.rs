@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// The workflows that somebody looks at.
 #[derive(Debug)]
-pub struct Live {
+pub struct ChangeNotifier {
     watched: Mutex<HashMap<DataFileId, Watched>>,
     /// Ends the streams when the server stops.
     pub stop: CancellationToken,
@@ -31,7 +31,7 @@ struct Watched {
     seen: Option<u64>,
 }
 
-impl Live {
+impl ChangeNotifier {
     /// Nobody looks yet.
     pub fn new(stop: CancellationToken) -> Self {
         Self { watched: Mutex::default(), stop }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             context.answer_health(NAME, &stop);
             tokio::spawn(relay::run(context.store.clone(), context.bus.clone(), stop.clone()));
             tokio::spawn(housekeeping::run(context.store.clone(), stop.clone()));
-            let own = flask_app::Context::of(&context);
+            let own = flask_app::Context::from_context(&context);
             let served = async { flask_app::run(own?, stop).await }.await;
             served.map_err(|error| Error::Other(format!("{error:#}")))
         },

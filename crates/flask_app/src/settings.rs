@@ -7,7 +7,7 @@ use service::config::Auth;
 use store::Store;
 use uuid::Uuid;
 
-/// What the web service is told.
+/// Configuration of the web service.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
@@ -49,7 +49,7 @@ impl Settings {
     ///
     /// # Errors
     /// An address that is none.
-    pub(crate) fn of(config: &service::Config) -> anyhow::Result<Self> {
+    pub(crate) fn from_config(config: &service::Config) -> anyhow::Result<Self> {
         let (host, port) = (config.web.host.as_str(), config.web.port);
         let addresses = (host, port).to_socket_addrs().with_context(|| {
             format!(

@@ -23,7 +23,7 @@ pub mod sphere;
 pub use cell_file::CellFile;
 pub use error::Error;
 pub use ocean::{
-    Choice, Chosen, CoordinateNames, Fold, Layout, Mesh, Mirror, OceanGrid, Overlap, Points, ReadGrid,
-    ScaleFactors, Staggered, Topology,
+    Choice, CoordinateChoice, CoordinateNames, Fold, Layout, Mesh, Mirror, OceanGrid, Overlap, Points,
+    ReadGrid, ScaleFactors, Staggered, Topology,
 };
 pub use regular::RegularGrid;

@@ -17,7 +17,7 @@ use ndarray::{Array2, Axis, Zip};
 use crate::error::Error;
 use crate::sphere::{Vector, polygon_area_m2};
 
-pub use read::{Choice, Chosen, CoordinateNames, ReadGrid};
+pub use read::{Choice, CoordinateChoice, CoordinateNames, ReadGrid};
 pub(crate) use read::{Coordinate, candidates};
 pub use topology::{Fold, Layout, Mirror, Overlap, Topology};
 

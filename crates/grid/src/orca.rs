@@ -45,7 +45,7 @@ mod rows;
 use ndarray::Array2;
 
 use self::cap::Cap;
-use self::lattice::{Lattice, Wanted};
+use self::lattice::{Lattice, PointSet};
 use self::rows::{KAPPA_CAP, Rows, latitude_deg};
 use crate::error::Error;
 use crate::ocean::{Mesh, OceanGrid, Points, ScaleFactors, Staggered};
@@ -188,7 +188,7 @@ impl Parameters {
 /// # Errors
 /// [`Error::Parameter`] for what the method cannot make.
 pub fn grid(parameters: &Parameters) -> Result<OceanGrid, Error> {
-    let lattice = Lattice::new(parameters, Wanted::All)?;
+    let lattice = Lattice::new(parameters, PointSet::All)?;
     let edges = lattice.half_edges();
     let shape = (parameters.rows, parameters.columns);
     let scale = |north: i64, east: i64| ScaleFactors {
@@ -206,7 +206,7 @@ pub fn grid(parameters: &Parameters) -> Result<OceanGrid, Error> {
 /// # Errors
 /// [`Error::Parameter`] for what the method cannot make.
 pub fn t_points(parameters: &Parameters) -> Result<Points, Error> {
-    let lattice = Lattice::new(parameters, Wanted::TPoints)?;
+    let lattice = Lattice::new(parameters, PointSet::TPoints)?;
     Ok(points(&lattice, (parameters.rows, parameters.columns), 0, -1))
 }
 

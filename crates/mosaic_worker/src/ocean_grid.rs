@@ -26,10 +26,10 @@ pub(crate) struct Coordinates {
     /// The revision that it was read from.
     pub(crate) parent: Option<RevisionId>,
     pub(crate) findings: Vec<Finding>,
-    file: Kept,
+    file: GridFile,
 }
 
-enum Kept {
+enum GridFile {
     Stored(PathBuf),
     Generated(Staged),
 }
@@ -38,8 +38,8 @@ impl Coordinates {
     /// The file that holds it.
     pub(crate) fn path(&self) -> &Path {
         match &self.file {
-            Kept::Stored(path) => path,
-            Kept::Generated(staged) => staged.path(),
+            GridFile::Stored(path) => path,
+            GridFile::Generated(staged) => staged.path(),
         }
     }
 }
@@ -59,7 +59,7 @@ pub(crate) fn choose(
     fields: &Fields<'_>,
     bathymetry: &Input,
 ) -> Result<Coordinates, StepError> {
-    let place = Place::of(&bathymetry.dataset);
+    let place = BathymetryCells::from_bathymetry(&bathymetry.dataset);
     match fields.text("ocean_grid").as_deref() {
         None | Some("bathymetry") => of_the_bathymetry(job, data_file, bathymetry, &place),
         Some("generated") => explicit(job, data_file, Origin::Generated, &place),
@@ -81,7 +81,7 @@ fn explicit(
     job: &Job<'_>,
     data_file: &DataFile,
     origin: Origin,
-    place: &Place,
+    place: &BathymetryCells,
 ) -> Result<Coordinates, StepError> {
     let mut coordinates = load(job, data_file, origin)?;
     let grid = read(&coordinates)?;
@@ -97,7 +97,7 @@ fn of_the_bathymetry(
     job: &Job<'_>,
     data_file: &DataFile,
     bathymetry: &Input,
-    place: &Place,
+    place: &BathymetryCells,
 ) -> Result<Coordinates, StepError> {
     let revisions = job.store.revisions(job.run.data_file)?;
     let latest = |file_type| revisions.iter().rev().find(|revision| revision.file_type == file_type).cloned();
@@ -186,7 +186,7 @@ fn load(job: &Job<'_>, data_file: &DataFile, origin: Origin) -> Result<Coordinat
                 name: input.name,
                 parent: Some(input.revision.id),
                 findings: Vec::new(),
-                file: Kept::Stored(path),
+                file: GridFile::Stored(path),
             })
         }
         Origin::Generated => {
@@ -203,7 +203,7 @@ fn load(job: &Job<'_>, data_file: &DataFile, origin: Origin) -> Result<Coordinat
                 name: "the built-in ocean grid".into(),
                 parent: None,
                 findings: Vec::new(),
-                file: Kept::Generated(staged),
+                file: GridFile::Generated(staged),
             })
         }
     }
@@ -223,13 +223,13 @@ fn elsewhere(name: &str, far: &str) -> Finding {
 }
 
 /// Where the cells of the bathymetry are, as far as its file says so.
-struct Place {
+struct BathymetryCells {
     shape: Option<(usize, usize)>,
     centres: Option<Vec<Vector>>,
 }
 
-impl Place {
-    fn of(bathymetry: &Dataset) -> Self {
+impl BathymetryCells {
+    fn from_bathymetry(bathymetry: &Dataset) -> Self {
         let map = |name: &str| {
             let mut values = bathymetry.variable(name)?.decode()?;
             while values.ndim() > 2 && values.shape()[0] == 1 {

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use coupling::{Input, Sources, Stage};
 use serde_json::{Map, Value};
 use store::{Finding, Output, Severity};
-use worker::{Fields, Job, Made, Report, StepError, Steps, inputs};
+use worker::{Fields, Job, Report, StepError, StepOutput, Steps, inputs};
 use workflow::{FileType, Step};
 
 use crate::{configuration, ocean_grid};
@@ -25,7 +25,7 @@ impl Steps for Weights {
         step == Step::CalculateWeights
     }
 
-    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError> {
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<StepOutput, StepError> {
         let data_file = inputs::data_file(job)?;
         let fields = Fields(&job.run.parameters);
         // What is wrong with the form is said before files are read.
@@ -68,7 +68,7 @@ impl Steps for Weights {
         info.insert(CONFIGURATION.into(), Value::Object(configuration::described(&options, &ocean.name)));
         let mut findings: Vec<Finding> = outcome.findings.iter().map(finding).collect();
         findings.extend(ocean.findings);
-        Ok(Made {
+        Ok(StepOutput {
             outputs: vec![Output { file_type: FileType::Weights, staged, info }],
             parents: [bathymetry.revision.id, basins.revision.id].into_iter().chain(ocean.parent).collect(),
             findings,

@@ -23,7 +23,7 @@ use workflow::message::MOSAIC_QUEUE;
 use workflow::{FileType, Key, Message, Step, Task, Worker};
 
 /// How long anything may take before a test gives up on it; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Both workers, the dispatcher and the relay in one process.
 struct Platform {
@@ -174,7 +174,7 @@ fn wait<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = found() {
             return found;
         }
-        assert!(since.elapsed() < PATIENCE, "not in time: {what}");
+        assert!(since.elapsed() < TIMEOUT, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -9,7 +9,7 @@ use dataset::heights::{self, Direction, Overrides, Positive, Units};
 use dataset::{AttributeValue, Attributes, DataType, File, Header, VariableHeader};
 use field::MapError;
 use field::descriptor::{self, Choice, Style};
-use field::geometry::{Geometry, Hints, Placed, positions_deg};
+use field::geometry::{Geometry, Hints, PlacedGeometry, positions_deg};
 use field::slice::Plane as Slice;
 use field::source::Slabs;
 use grid::Points;
@@ -41,7 +41,7 @@ pub(crate) struct Base {
     pub(crate) meaning: Meaning,
     /// Of heights and depths: what the numbers are in metres, or why that is not known.
     pub(crate) units: Result<Units, String>,
-    pub(crate) placed: Placed,
+    pub(crate) placed: PlacedGeometry,
     pub(crate) hints: Hints,
     /// Geometry and meaning of every plane.
     pub(crate) map: Map,
@@ -223,7 +223,7 @@ impl Base {
                         })
                     };
                     let attributes = &plane.variable.attributes;
-                    let direction = Direction::of(variable, attributes, &said, values);
+                    let direction = Direction::detect(variable, attributes, &said, values);
                     findings.extend(direction.finding(variable).map(stored_finding));
                     match direction.positive {
                         Positive::Up => Meaning::Elevation,
@@ -420,7 +420,7 @@ pub(crate) fn layer_variable(name: &str) -> String {
 fn map(
     file: &File,
     header: &Header,
-    placed: &Placed,
+    placed: &PlacedGeometry,
     (rows, columns): (usize, usize),
     meaning: Meaning,
 ) -> Result<Map, Error> {
@@ -518,12 +518,12 @@ fn basins_header(header: &Header) -> Result<VariableHeader, Error> {
 }
 
 /// Values for the map: planes that are being edited and their derived maps from memory, the rest from the file.
-pub(crate) struct Live<'a> {
+pub(crate) struct EditedSlabs<'a> {
     pub(crate) base: &'a Base,
     pub(crate) planes: &'a HashMap<Vec<usize>, Plane>,
 }
 
-impl Slabs for Live<'_> {
+impl Slabs for EditedSlabs<'_> {
     fn slab(
         &self,
         variable: &VariableHeader,

@@ -17,11 +17,11 @@ use store::{DataFile, Store};
 use tokio::sync::{Semaphore, mpsc};
 use workflow::{FileType, Step};
 
-use crate::ask::object;
 use crate::base::stored_finding;
 use crate::editor::Editor;
 use crate::error::{Error, sentence};
 use crate::hub::{Frame, Job, blocking};
+use crate::query::object;
 use crate::work::Work;
 
 /// What can be computed.
@@ -59,13 +59,13 @@ pub(crate) fn kind(editor: Editor, name: &str) -> Result<Kind, Error> {
 }
 
 /// What a calculation gave of each kind, or why it did not.
-type Made = Vec<(Kind, Result<Container, String>)>;
+type Results = Vec<(Kind, Result<Container, String>)>;
 
 /// What became of a calculation.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     sequence: i64,
-    made: Made,
+    made: Results,
 }
 
 /// How the consequences of a draft stand.
@@ -168,7 +168,7 @@ fn computed(
     values: &Array2<f64>,
     kinds: &BTreeSet<Kind>,
     sequence: i64,
-) -> Result<Made, String> {
+) -> Result<Results, String> {
     let began = Instant::now();
     let words = |error: store::Error| error.to_string();
     let parameters = store.step(data_file.id, Step::Routing).map_err(words)?.parameters.unwrap_or_default();
@@ -180,7 +180,8 @@ fn computed(
     let wanted = kinds.contains(&Kind::Bathymetry);
     let ocean = wanted.then(|| ocean(store, data_file, text("orcafile") == "custom")).transpose();
     let points = ocean.as_ref().ok().and_then(Option::as_ref);
-    let made = consequences::of(map, values.view(), points, release).map_err(|error| error.to_string())?;
+    let made =
+        consequences::compute(map, values.view(), points, release).map_err(|error| error.to_string())?;
     let findings: Vec<store::Finding> = made.findings.into_iter().map(stored_finding).collect();
     let seconds = began.elapsed().as_secs_f64();
     let header = |kind: Kind, map: &str, title: &str, style: &str, (rows, columns): (usize, usize)| {

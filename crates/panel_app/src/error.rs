@@ -3,12 +3,12 @@
 use boundary::edit;
 use field::MapError;
 
-use crate::history::Meaningless;
+use crate::history::HistoryError;
 
 /// Anything that goes wrong with a draft or a request. `Display` is for the modeller, [`Error::code`] for the page.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The request or its action cannot be meant.
+    /// The request or its action is invalid.
     #[error("{0}")]
     Invalid(String),
     /// The draft has been saved, or has moved on.
@@ -26,7 +26,7 @@ pub(crate) enum Error {
     /// The store does not answer: nothing was done.
     #[error("Nothing was changed: {0}. Try again.")]
     Unavailable(store::Error),
-    /// Our fault; the cause is for the log.
+    /// A defect of the server; the cause is for the log.
     #[error("This did not work, and the error has been written to the log. Nothing was changed.")]
     Internal(String),
 }
@@ -80,8 +80,8 @@ impl From<edit::Error> for Error {
     }
 }
 
-impl From<Meaningless> for Error {
-    fn from(error: Meaningless) -> Self {
+impl From<HistoryError> for Error {
+    fn from(error: HistoryError) -> Self {
         Self::Invalid(error.to_string())
     }
 }

@@ -44,13 +44,13 @@ pub(crate) struct Item {
     /// The number of its event.
     pub(crate) number: i64,
     pub(crate) at: Vec<usize>,
-    pub(crate) what: What,
+    pub(crate) what: EventKind,
     pub(crate) author: String,
     pub(crate) created: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum EventKind {
     Apply(Box<Action>),
     /// Of the item with this number.
     Toggle(i64),
@@ -84,7 +84,7 @@ pub(crate) struct History {
 
 /// Why an event has no meaning now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Meaningless {
+pub(crate) enum HistoryError {
     #[error("There is nothing to undo.")]
     NothingToUndo,
     #[error("There is nothing to redo.")]
@@ -99,7 +99,7 @@ pub(crate) enum Meaningless {
 
 impl History {
     /// The history that these events tell.
-    pub(crate) fn of(events: Vec<DraftEvent>) -> Result<Self, Meaningless> {
+    pub(crate) fn from_events(events: Vec<DraftEvent>) -> Result<Self, HistoryError> {
         let mut history = Self::default();
         for event in events {
             history.take(event)?;
@@ -111,7 +111,7 @@ impl History {
     ///
     /// # Errors
     /// An event that has no meaning here; the history is then as before.
-    pub(crate) fn take(&mut self, stored: DraftEvent) -> Result<(), Meaningless> {
+    pub(crate) fn take(&mut self, stored: DraftEvent) -> Result<(), HistoryError> {
         let event = parsed(&stored.event)?;
         self.check(&event)?;
         let maker = match event {
@@ -120,15 +120,15 @@ impl History {
             _ => Some(self.events.len()),
         };
         match event {
-            Event::Apply { at, action } => self.push(&stored, at, What::Apply(action)),
+            Event::Apply { at, action } => self.push(&stored, at, EventKind::Apply(action)),
             Event::Toggle { number } => {
                 let at = self.item(number).map(|item| item.at.clone()).unwrap_or_default();
-                self.push(&stored, at, What::Toggle(number));
+                self.push(&stored, at, EventKind::Toggle(number));
             }
             Event::Undo => self.cursor -= 1,
             Event::Redo => self.cursor += 1,
             Event::Restore { to } => {
-                let then = Self::of(self.making(to))?;
+                let then = Self::from_events(self.making(to))?;
                 (self.items, self.cursor) = (then.items, then.cursor);
             }
             Event::Snapshot { name } => self.snapshots.push(Snapshot {
@@ -161,15 +161,15 @@ impl History {
     }
 
     /// Says whether an event has a meaning now.
-    pub(crate) fn check(&self, event: &Event) -> Result<(), Meaningless> {
+    pub(crate) fn check(&self, event: &Event) -> Result<(), HistoryError> {
         match event {
-            Event::Undo if self.cursor == 0 => Err(Meaningless::NothingToUndo),
-            Event::Redo if self.cursor == self.items.len() => Err(Meaningless::NothingToRedo),
+            Event::Undo if self.cursor == 0 => Err(HistoryError::NothingToUndo),
+            Event::Redo if self.cursor == self.items.len() => Err(HistoryError::NothingToRedo),
             Event::Toggle { number } => match self.item(*number) {
-                Some(Item { what: What::Apply(_), .. }) => Ok(()),
-                _ => Err(Meaningless::NoAction(*number)),
+                Some(Item { what: EventKind::Apply(_), .. }) => Ok(()),
+                _ => Err(HistoryError::NoAction(*number)),
             },
-            Event::Restore { to } if !(0..=self.sequence).contains(to) => Err(Meaningless::NoPoint(*to)),
+            Event::Restore { to } if !(0..=self.sequence).contains(to) => Err(HistoryError::NoPoint(*to)),
             _ => Ok(()),
         }
     }
@@ -179,7 +179,7 @@ impl History {
         self.events.iter().any(|event| event.key == key)
     }
 
-    fn push(&mut self, stored: &DraftEvent, at: Vec<usize>, what: What) {
+    fn push(&mut self, stored: &DraftEvent, at: Vec<usize>, what: EventKind) {
         self.items.truncate(self.cursor);
         self.items.push(Item {
             number: stored.sequence,
@@ -203,8 +203,8 @@ impl History {
         let commands = own()
             .map(|(_, item)| {
                 let command = match &item.what {
-                    What::Apply(action) => Command::Apply(action.clone()),
-                    What::Toggle(target) => {
+                    EventKind::Apply(action) => Command::Apply(action.clone()),
+                    EventKind::Toggle(target) => {
                         // A toggle comes after its action, on the same plane.
                         let local = numbers.iter().position(|number| number == target);
                         Command::Toggle(local.unwrap_or(usize::MAX))
@@ -234,7 +234,7 @@ impl History {
     pub(crate) fn statuses(&self) -> Vec<&'static str> {
         let mut out = vec![false; self.items.len()];
         for item in &self.items[..self.cursor] {
-            if let What::Toggle(target) = item.what
+            if let EventKind::Toggle(target) = item.what
                 && let Some(k) = self.items.iter().position(|item| item.number == target)
             {
                 out[k] = !out[k];
@@ -249,8 +249,8 @@ impl History {
     }
 }
 
-fn parsed(event: &Value) -> Result<Event, Meaningless> {
-    Event::deserialize(event).map_err(|error| Meaningless::Unreadable(error.to_string()))
+fn parsed(event: &Value) -> Result<Event, HistoryError> {
+    Event::deserialize(event).map_err(|error| HistoryError::Unreadable(error.to_string()))
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use boundary::edit::{Operation, Selection};
 
-    fn history(events: Vec<Event>) -> Result<History, Meaningless> {
+    fn history(events: Vec<Event>) -> Result<History, HistoryError> {
         let stored = (1..).zip(events).map(|(sequence, event)| DraftEvent {
             sequence,
             key: Uuid::new_v4(),
@@ -266,7 +266,7 @@ mod tests {
             event: serde_json::to_value(event).unwrap(),
             created_at: String::new(),
         });
-        History::of(stored.collect())
+        History::from_events(stored.collect())
     }
 
     fn apply(at: &[usize], value: f64) -> Event {
@@ -279,11 +279,11 @@ mod tests {
         let active = history.items.iter().zip(history.statuses()).filter(|(_, status)| *status == "active");
         active
             .filter_map(|(item, _)| match &item.what {
-                What::Apply(action) => match action.operation {
+                EventKind::Apply(action) => match action.operation {
                     Operation::Absolute { value } => Some(value),
                     _ => None,
                 },
-                What::Toggle(_) => None,
+                EventKind::Toggle(_) => None,
             })
             .collect()
     }
@@ -296,8 +296,8 @@ mod tests {
         assert_eq!(h.statuses(), ["active", "undone"]);
         let h = history(vec![apply(&[], 1.0), apply(&[], 2.0), Event::Undo, apply(&[], 3.0)]).unwrap();
         assert_eq!(values(&h), [1.0, 3.0]);
-        assert_eq!(history(vec![Event::Undo]), Err(Meaningless::NothingToUndo));
-        assert_eq!(history(vec![apply(&[], 1.0), Event::Redo]), Err(Meaningless::NothingToRedo));
+        assert_eq!(history(vec![Event::Undo]), Err(HistoryError::NothingToUndo));
+        assert_eq!(history(vec![apply(&[], 1.0), Event::Redo]), Err(HistoryError::NothingToRedo));
     }
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
         events.push(Event::Undo);
         assert_eq!(values(&history(events.clone()).unwrap()), [2.0]);
         events.push(Event::Toggle { number: 3 });
-        assert_eq!(history(events), Err(Meaningless::NoAction(3)));
+        assert_eq!(history(events), Err(HistoryError::NoAction(3)));
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
             h = history(events).unwrap();
             assert_eq!(values(&h), expected, "{to}");
         }
-        assert_eq!(history(vec![Event::Restore { to: 1 }]), Err(Meaningless::NoPoint(1)));
+        assert_eq!(history(vec![Event::Restore { to: 1 }]), Err(HistoryError::NoPoint(1)));
     }
 
     /// Each of them goes back to what another made, which would double the work if it were all done anew.
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(values(&history(events[..events.len() - 2].to_vec()).unwrap()), [1.0]);
         // It goes on from there like from any other state.
         events.extend([Event::Undo, Event::Toggle { number: 3 }, Event::Restore { to: 2004 }, Event::Redo]);
-        assert_eq!(history(events.clone()), Err(Meaningless::NothingToRedo));
+        assert_eq!(history(events.clone()), Err(HistoryError::NothingToRedo));
         events.pop();
         events.push(Event::Undo);
         h = history(events).unwrap();
@@ -386,6 +386,6 @@ mod tests {
             event: serde_json::json!({ "do": "something new" }),
             created_at: String::new(),
         };
-        assert!(matches!(History::of(vec![stored]), Err(Meaningless::Unreadable(_))));
+        assert!(matches!(History::from_events(vec![stored]), Err(HistoryError::Unreadable(_))));
     }
 }

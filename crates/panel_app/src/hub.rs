@@ -18,18 +18,18 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::ask::{Answer, with_changes};
 use crate::consequence::{self, Consequences, Kind, Outcome};
 use crate::error::Error;
-use crate::protocol::{Ask, Change, Request};
-use crate::work::{self, Changed, Told, Wanted, Work};
+use crate::protocol::{Change, Query, Request};
+use crate::query::{QueryResult, with_changes};
+use crate::work::{self, Changed, DraftUpdate, OpenRequest, Work};
 
 /// Requests of a draft that wait at most; then its pages wait.
 const WAITING: usize = 64;
 /// Frames that a page has not taken yet; one that is slower is cut off and starts again.
 const UNSENT: usize = 256;
 /// How often it is looked whether the workflow has a newer revision.
-const LOOK: Duration = Duration::from_secs(20);
+const REVISION_POLL_INTERVAL: Duration = Duration::from_secs(20);
 /// Drafts that are read at the same time.
 const OPENING: usize = 2;
 /// Consequences (routing) that are computed at the same time.
@@ -99,7 +99,7 @@ pub(crate) struct Page {
     wants: BTreeSet<Kind>,
 }
 
-/// What a draft's task is told.
+/// Commands to a draft's task.
 pub(crate) enum Job {
     Join { page: Page, answer: oneshot::Sender<Result<(), Error>> },
     Leave { tab: String },
@@ -118,12 +118,12 @@ impl Drop for InFlight {
 }
 
 /// A place among the connections.
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     hub: Hub,
     user: UserId,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut connections = self.hub.0.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = connections.get_mut(&self.user) {
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// A place for one more connection of an account; `None` when there are too many.
-    pub(crate) fn place(&self, user: UserId) -> Option<Place> {
+    pub(crate) fn place(&self, user: UserId) -> Option<ConnectionSlot> {
         let mut connections = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = connections.values().sum();
         let own = connections.get(&user).copied().unwrap_or(0);
@@ -179,7 +179,7 @@ impl Hub {
         }
         connections.insert(user, own + 1);
         self.0.metrics.set(OPEN, &[], (all + 1) as f64);
-        Some(Place { hub: self.clone(), user })
+        Some(ConnectionSlot { hub: self.clone(), user })
     }
 
     /// Counts a change until what is returned is dropped.
@@ -192,7 +192,7 @@ impl Hub {
     /// Lets a page take part in a draft, which is read into memory if it is not there. Its frames begin with `hello`.
     pub(crate) async fn join(
         &self,
-        wanted: &Wanted,
+        wanted: &OpenRequest,
     ) -> Result<(String, mpsc::Sender<Job>, mpsc::Receiver<Frame>), Error> {
         let draft = {
             let (store, wanted) = (self.0.store.clone(), wanted.clone());
@@ -223,7 +223,7 @@ impl Hub {
     }
 
     /// The way to a draft's task, which is started when there is none.
-    fn jobs(&self, id: DraftId, wanted: &Wanted) -> mpsc::Sender<Job> {
+    fn jobs(&self, id: DraftId, wanted: &OpenRequest) -> mpsc::Sender<Job> {
         let mut drafts = self.0.drafts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = drafts.get(&id)
             && !jobs.is_closed()
@@ -271,7 +271,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 struct Task {
     hub: Hub,
     id: DraftId,
-    wanted: Wanted,
+    wanted: OpenRequest,
     jobs: mpsc::WeakSender<Job>,
     pages: HashMap<String, Page>,
     work: Option<Work>,
@@ -283,7 +283,7 @@ struct Task {
 impl Task {
     async fn run(mut self, mut receiver: mpsc::Receiver<Job>) {
         let stop = self.hub.0.stop.clone();
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = tokio::time::interval(REVISION_POLL_INTERVAL);
         look.tick().await;
         loop {
             let idle = self.hub.0.limits.idle;
@@ -435,13 +435,13 @@ impl Task {
     async fn request(&mut self, tab: &str, id: Value, request: Request) {
         let result = match request {
             Request::Change(change) => self.change(tab, &id, change).await,
-            Request::Ask(Ask::Consequences { on }) => {
+            Request::Query(Query::Consequences { on }) => {
                 self.want(tab, &on).map(|()| Some(done(&id, Object::new())))
             }
-            Request::Ask(ask) => self.with(|work| work.ask(ask)).await.map(|answer| {
+            Request::Query(ask) => self.with(|work| work.ask(ask)).await.map(|answer| {
                 Some(match answer {
-                    Answer::Done(values) => done(&id, values),
-                    Answer::Binary(mut container) => {
+                    QueryResult::Done(values) => done(&id, values),
+                    QueryResult::Binary(mut container) => {
                         container.set("id", id.clone());
                         Frame::Binary(container.to_bytes().into())
                     }
@@ -479,7 +479,7 @@ impl Task {
         match changed {
             (Changed::Saved { revision, findings }, _) => {
                 let redirect = format!("/{}/steps", self.wanted.data_file.id);
-                let answer = crate::ask::object(
+                let answer = crate::query::object(
                     json!({ "revision": revision, "redirect": redirect, "findings": findings }),
                 );
                 let saved = Frame::Text(json!({ "type": "saved", "revision": revision }).to_string());
@@ -567,7 +567,7 @@ fn done(id: &Value, mut values: Object<String, Value>) -> Frame {
     Frame::Text(Value::Object(values).to_string())
 }
 
-fn container(told: &Told, author: &str, work: &Work) -> Container {
+fn container(told: &DraftUpdate, author: &str, work: &Work) -> Container {
     let mut header = Object::new();
     header.insert("type".into(), "change".into());
     header.insert("author".into(), author.into());

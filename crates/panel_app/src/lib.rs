@@ -7,7 +7,6 @@
 //! Invariants: a change that is answered is stored; what is in memory is what the stored events tell; nobody but the owner
 //! gets a frame; no request blocks a thread that answers others.
 
-mod ask;
 mod base;
 mod consequence;
 mod editor;
@@ -18,6 +17,7 @@ mod origin;
 mod page;
 mod plane;
 mod protocol;
+mod query;
 mod recipe;
 mod save;
 mod socket;
@@ -109,7 +109,7 @@ fn get() -> actix_web::Route {
 }
 
 /// A server that listens already: its addresses are known.
-pub struct Bound {
+pub struct BoundServer {
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
     server: actix_web::dev::Server,
@@ -128,9 +128,9 @@ pub async fn run(context: &Context, stop: CancellationToken) -> anyhow::Result<(
 ///
 /// # Errors
 /// As [`run`].
-pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyhow::Result<Bound> {
+pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyhow::Result<BoundServer> {
     let panel = Panel::new(context, limits, stop.clone())?;
-    let health = Health::of("panel_app", context, stop.clone());
+    let health = Health::new("panel_app", context, stop.clone());
     let listen = &context.config.panel;
     let (host, port) = (listen.host.as_str(), listen.port);
     let addresses: Vec<SocketAddr> = (host, port)
@@ -143,7 +143,7 @@ pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyho
             // The middleware asks for it where no route is found.
             .app_data(panel.site.clone())
             .wrap(actix_web::middleware::Compress::default())
-            .wrap(actix_web::middleware::from_fn(web::frame))
+            .wrap(actix_web::middleware::from_fn(web::respond))
             .configure(|routes| health.configure(routes))
             .configure(|routes| panel.configure(routes))
             // A proxy has taken the beginning of the path away.
@@ -166,10 +166,10 @@ pub fn bind(context: &Context, limits: Limits, stop: CancellationToken) -> anyho
             format!("cannot listen on {address}: choose another with PANEL_RUN_HOST and PANEL_RUN_PORT")
         })?;
     }
-    Ok(Bound { addresses: server.addrs(), server: server.run(), stop })
+    Ok(BoundServer { addresses: server.addrs(), server: server.run(), stop })
 }
 
-impl Bound {
+impl BoundServer {
     /// Serves until told to stop.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use workflow::FileType;
 use crate::editor::Editor;
 use crate::hub::Hub;
 use crate::socket;
-use crate::work::{self, Wanted, Work};
+use crate::work::{self, OpenRequest, Work};
 use crate::{Shared, origin};
 
 /// The arguments of the original's editors, and the variable.
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 }
 
 /// What the arguments ask for, of the visitor's own.
-fn wanted(request: &HttpRequest, editor: &str, arguments: &Arguments) -> Result<(Owned, Wanted), Error> {
+fn wanted(request: &HttpRequest, editor: &str, arguments: &Arguments) -> Result<(Owned, OpenRequest), Error> {
     let editor: Editor = editor.parse().map_err(|_| Error::not_found(format!("The editor '{editor}'")))?;
     let owned = Owned::named(request, &arguments.id)?;
     let file_type = match (editor.file_type(), arguments.file_type.as_deref()) {
@@ -39,7 +39,7 @@ fn wanted(request: &HttpRequest, editor: &str, arguments: &Arguments) -> Result<
     };
     let variable = arguments.variable.clone().filter(|name| !name.is_empty());
     let data_file = owned.file.clone();
-    Ok((owned, Wanted { data_file, editor, file_type, variable }))
+    Ok((owned, OpenRequest { data_file, editor, file_type, variable }))
 }
 
 /// `GET /{app}`
@@ -81,7 +81,7 @@ pub(crate) async fn page(
         .render(&request)
 }
 
-fn query(wanted: &Wanted) -> String {
+fn query(wanted: &OpenRequest) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("id", &wanted.data_file.id.to_string());
     query.append_pair("file_type", wanted.file_type.as_str());

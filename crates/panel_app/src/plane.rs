@@ -60,7 +60,7 @@ impl Plane {
                 Command::Apply(action) => document.apply(*action)?,
                 Command::Toggle(target) => document.toggle(target)?,
             };
-            effects.insert(number, Effect::of(&changes, document.map()));
+            effects.insert(number, Effect::from_changes(&changes, document.map()));
         }
         for _ in 0..undone {
             document.undo();
@@ -102,7 +102,7 @@ pub(crate) fn told(changes: Changes, layers: Vec<boundary::edit::LayerChanges>) 
 }
 
 impl Effect {
-    pub(crate) fn of(changes: &Changes, map: &Map) -> Self {
+    pub(crate) fn from_changes(changes: &Changes, map: &Map) -> Self {
         let (rows, columns) = map.dim();
         let (high, wide) = THUMBNAIL;
         let mut bits = vec![false; high * wide];

@@ -20,7 +20,7 @@ pub(crate) struct Envelope {
 #[derive(Debug)]
 pub(crate) enum Request {
     Change(Change),
-    Ask(Ask),
+    Query(Query),
 }
 
 /// A change of the draft, with the key of its click.
@@ -28,12 +28,12 @@ pub(crate) enum Request {
 pub(crate) struct Change {
     pub(crate) key: Uuid,
     #[serde(flatten)]
-    pub(crate) what: What,
+    pub(crate) what: ChangeKind,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum What {
+pub(crate) enum ChangeKind {
     Apply {
         action: Box<Action>,
         #[serde(default)]
@@ -66,7 +66,7 @@ pub(crate) enum What {
     },
 }
 
-impl What {
+impl ChangeKind {
     /// The name in the protocol.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ pub(crate) struct CopyFrom {
 /// What changes nothing.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Ask {
+pub(crate) enum Query {
     View(View),
     Mesh {
         #[serde(default)]
@@ -192,7 +192,7 @@ pub(crate) fn parse(text: &str) -> Result<Envelope, (Option<Value>, String)> {
     let request = if changes.contains(&kind) {
         Change::deserialize(&value).map(Request::Change)
     } else {
-        Ask::deserialize(&value).map(Request::Ask)
+        Query::deserialize(&value).map(Request::Query)
     };
     match (request, id) {
         (_, None) => Err((None, "a request has an 'id'".to_owned())),
@@ -240,7 +240,8 @@ mod tests {
                 "action":{"operation":{"relative":{"value":-200.0}},"selection":{"box":{"lon":[0,10],"lat":[40,50]}}}}"#,
         )
         .unwrap();
-        let Request::Change(Change { what: What::Apply { action, at, copy: None }, .. }) = envelope.request
+        let Request::Change(Change { what: ChangeKind::Apply { action, at, copy: None }, .. }) =
+            envelope.request
         else {
             panic!("{:?}", envelope.request)
         };

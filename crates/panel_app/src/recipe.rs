@@ -9,16 +9,16 @@ use ndarray::Array2;
 use serde_json::{Map as Object, Value, json};
 use workflow::FileType;
 
-use crate::ask::object;
 use crate::base::{self, Base, stored_finding};
 use crate::editor::Editor;
 use crate::error::{Error, sentence};
 use crate::history::Event;
 use crate::plane::Effect;
-use crate::work::{Carried, Work, ids};
+use crate::query::object;
+use crate::work::{AppliedChange, Work, ids};
 
 /// Cells of a finding at most.
-const MOST_CELLS: usize = 1000;
+const MAX_CELLS: usize = 1000;
 
 /// What was stored with the step by the last save.
 struct Previous {
@@ -39,19 +39,24 @@ impl Work {
         let at = at.map_or_else(|| self.first_plane(), |at| Ok(at.to_vec()))?;
         let title = format!("{} of {}", self.base.editor.title(), self.base.data_file.filename);
         let variable = self.base.variable.clone();
-        let recipe = Recipe::of(&self.plane(&at)?.document, &variable, &title);
+        let recipe = Recipe::new(&self.plane(&at)?.document, &variable, &title);
         serde_json::to_value(recipe).map_err(Error::internal)
     }
 
     /// Applies a recipe.
-    pub(crate) fn import(&mut self, recipe: &Value, at: Option<&[usize]>) -> Result<Carried, Error> {
+    pub(crate) fn import(&mut self, recipe: &Value, at: Option<&[usize]>) -> Result<AppliedChange, Error> {
         let at = at.map_or_else(|| self.first_plane(), |at| Ok(at.to_vec()))?;
         let recipe = Recipe::parse(&recipe.to_string()).map_err(Error::invalid)?;
         self.applied(&recipe, &at, Vec::new())
     }
 
     /// Applies what fits of a recipe, action by action; `refused` are those that could not even be read.
-    fn applied(&mut self, recipe: &Recipe, at: &[usize], refused: Vec<Report>) -> Result<Carried, Error> {
+    fn applied(
+        &mut self,
+        recipe: &Recipe,
+        at: &[usize],
+        refused: Vec<Report>,
+    ) -> Result<AppliedChange, Error> {
         let plane = self.plane(at)?;
         let mut trial = plane.document.clone();
         let mut reports = recipe.apply(&mut trial).map_err(Error::invalid)?;
@@ -65,13 +70,19 @@ impl Work {
         let (mut events, mut effects) = (Vec::new(), Vec::new());
         for action in actions {
             let changes = plane.document.apply(action.clone())?;
-            effects.push(Some(Effect::of(&changes, plane.document.map())));
+            effects.push(Some(Effect::from_changes(&changes, plane.document.map())));
             net.extend(changes.cells.into_iter().zip(changes.values));
             events.push(Event::Apply { at: at.to_vec(), action: Box::new(action) });
         }
         let (cells, values) = net.into_iter().unzip();
         let maps = plane.follow(Changes { cells, values });
-        Ok(Carried { at: at.to_vec(), maps, effects, report: Some(told(&reports)), ..Carried::of(events) })
+        Ok(AppliedChange {
+            at: at.to_vec(),
+            maps,
+            effects,
+            report: Some(told(&reports)),
+            ..AppliedChange::from_events(events)
+        })
     }
 
     /// How many actions *apply previous changes* has.
@@ -84,7 +95,7 @@ impl Work {
     }
 
     /// Applies the edit list of the last save.
-    pub(crate) fn previous(&mut self) -> Result<Carried, Error> {
+    pub(crate) fn previous(&mut self) -> Result<AppliedChange, Error> {
         let nothing =
             || Error::Invalid("There are no earlier changes: this step has not been saved yet.".to_owned());
         let previous = self.stored()?.ok_or_else(nothing)?;
@@ -151,7 +162,7 @@ impl Work {
     }
 
     /// Moves the draft to the newest revision: its actions are done anew on that, and fitted where it is another grid.
-    pub(crate) fn rebase(&mut self) -> Result<Carried, Error> {
+    pub(crate) fn rebase(&mut self) -> Result<AppliedChange, Error> {
         let Base { data_file, editor, file_type, variable, .. } = &self.base;
         let newest = base::newest(&self.store, data_file, *editor, *file_type)?;
         let ids = ids(&newest);
@@ -168,7 +179,7 @@ impl Work {
             events.extend([Event::Snapshot { name }, Event::Restore { to: 0 }]);
             let mut reports = Vec::new();
             for at in self.history.planes() {
-                let recipe = Recipe::of(&self.plane(&at)?.document, &base.variable, "");
+                let recipe = Recipe::new(&self.plane(&at)?.document, &base.variable, "");
                 let mut document = base.document(&at)?;
                 for mut one in recipe.apply(&mut document).map_err(Error::invalid)? {
                     let action = one.action.take().map(Box::new);
@@ -186,7 +197,7 @@ impl Work {
         self.history = old_history;
         let base = std::mem::replace(&mut self.base, old_base);
         loaded?;
-        Ok(Carried { whole: true, report, base: Some(base), ..Carried::of(events) })
+        Ok(AppliedChange { whole: true, report, base: Some(base), ..AppliedChange::from_events(events) })
     }
 
     /// What would make the model fail.
@@ -195,7 +206,7 @@ impl Work {
         let map = &self.base.map;
         let findings = problems.iter().map(|problem| {
             let cells: Vec<[usize; 2]> =
-                problem.places(map).take(MOST_CELLS).map(|cell| [cell.column, cell.row]).collect();
+                problem.places(map).take(MAX_CELLS).map(|cell| [cell.column, cell.row]).collect();
             let finding = stored_finding(problem.finding.clone());
             json!({
                 "code": finding.code,

@@ -18,7 +18,7 @@ use crate::plane::Plane;
 use crate::work::{Changed, Work};
 
 /// Letters of a description at most.
-const MOST_DESCRIPTION: usize = 10_000;
+const MAX_DESCRIPTION_LETTERS: usize = 10_000;
 
 impl Work {
     /// Saves the draft. D7b: the page leaves only after this has been answered.
@@ -49,7 +49,7 @@ impl Work {
             Error::invalid(error.renamed(&format!("The edited {edited}")))
         })?;
         let mut info = Object::new();
-        let description: String = description.trim().chars().take(MOST_DESCRIPTION).collect();
+        let description: String = description.trim().chars().take(MAX_DESCRIPTION_LETTERS).collect();
         // The sub-basins never had a description in the original; what is said is kept all the same.
         if !description.is_empty() || self.base.editor != Editor::SubBasins {
             info.insert("changes".into(), description.into());

@@ -11,16 +11,16 @@ use store::Store;
 use tokio::sync::mpsc;
 use web::{Access, Code, Error as WebError};
 
-use crate::hub::{Frame, Hub, Job, Place, blocking};
+use crate::hub::{ConnectionSlot, Frame, Hub, Job, blocking};
 use crate::protocol::{self, Request};
-use crate::work::Wanted;
+use crate::work::OpenRequest;
 
 /// A frame of a page at most: recipes and lassos are far smaller.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_FRAME_BYTES: usize = 4 << 20;
 /// How often the server says that it is there.
 const PING: Duration = Duration::from_secs(25);
 /// A page that says nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(75);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Makes a websocket of the request.
 ///
@@ -30,14 +30,16 @@ pub(crate) fn accept(
     request: &HttpRequest,
     body: Payload,
     hub: Hub,
-    wanted: Wanted,
+    wanted: OpenRequest,
     access: Access,
-    place: Place,
+    place: ConnectionSlot,
 ) -> Result<HttpResponse, WebError> {
     let (response, session, stream) = actix_ws::handle(request, body)
         .map_err(|error| WebError::new(Code::BadRequest, format!("This address is a websocket: {error}.")))?;
-    let stream =
-        stream.max_frame_size(MOST_BYTES).aggregate_continuations().max_continuation_size(MOST_BYTES);
+    let stream = stream
+        .max_frame_size(MAX_FRAME_BYTES)
+        .aggregate_continuations()
+        .max_continuation_size(MAX_FRAME_BYTES);
     actix_web::rt::spawn(serve(session, stream, hub, wanted, access, place));
     Ok(response)
 }
@@ -46,9 +48,9 @@ async fn serve(
     session: Session,
     mut stream: AggregatedMessageStream,
     hub: Hub,
-    wanted: Wanted,
+    wanted: OpenRequest,
     access: Access,
-    _place: Place,
+    _place: ConnectionSlot,
 ) {
     let (tab, jobs, frames) = match hub.join(&wanted).await {
         Ok(joined) => joined,
@@ -67,7 +69,7 @@ async fn serve(
     tokio::pin!(writer);
     loop {
         tokio::select! {
-            message = tokio::time::timeout(SILENCE, stream.next()) => match message {
+            message = tokio::time::timeout(IDLE_TIMEOUT, stream.next()) => match message {
                 Ok(Some(Ok(message))) => if !reader.take(message).await { break },
                 // Too large, or no websocket any more; or silence.
                 Ok(Some(Err(error))) => {
@@ -97,7 +99,7 @@ impl Reader {
     async fn take(&mut self, message: AggregatedMessage) -> bool {
         match message {
             AggregatedMessage::Text(text) => self.request(&text).await,
-            AggregatedMessage::Binary(_) => self.complain(&None, "the page sends no binary frames").await,
+            AggregatedMessage::Binary(_) => self.report_error(&None, "the page sends no binary frames").await,
             AggregatedMessage::Ping(bytes) => self.session.pong(&bytes).await.is_ok(),
             AggregatedMessage::Pong(_) => true,
             AggregatedMessage::Close(_) => false,
@@ -107,18 +109,18 @@ impl Reader {
     async fn request(&mut self, text: &str) -> bool {
         let protocol::Envelope { id, request } = match protocol::parse(text) {
             Ok(envelope) => envelope,
-            Err((id, problem)) => return self.complain(&id, &problem).await,
+            Err((id, problem)) => return self.report_error(&id, &problem).await,
         };
         let _in_flight = match &request {
             Request::Change(_) => Some(self.hub.in_flight()),
-            Request::Ask(_) => None,
+            Request::Query(_) => None,
         };
         let job = Job::Request { tab: self.tab.clone(), id, request, _in_flight };
         self.jobs.send(job).await.is_ok()
     }
 
-    /// A frame that cannot be meant; the connection goes on.
-    async fn complain(&mut self, id: &Option<Value>, problem: &str) -> bool {
+    /// An invalid frame; the connection stays open.
+    async fn report_error(&mut self, id: &Option<Value>, problem: &str) -> bool {
         let message = format!("The server does not understand this request: {problem}.");
         let mut frame = json!({ "type": "error", "code": "invalid", "message": message });
         // Without an id it would end the connection.

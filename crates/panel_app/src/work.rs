@@ -18,10 +18,10 @@ use crate::editor::{Editor, layer_name};
 use crate::error::Error;
 use crate::history::{self, Event, History};
 use crate::plane::{Effect, MapChange, Plane};
-use crate::protocol::{Change, CopyFrom, What};
+use crate::protocol::{Change, ChangeKind, CopyFrom};
 
 /// Events of a draft at most.
-const MOST_EVENTS: i64 = 100_000;
+const MAX_EVENTS: i64 = 100_000;
 
 /// How often a change is tried again when another process was quicker.
 const ATTEMPTS: usize = 5;
@@ -44,7 +44,7 @@ pub(crate) struct Work {
 #[derive(Debug)]
 pub(crate) enum Changed {
     /// The draft is different now.
-    Draft(Told),
+    Draft(DraftUpdate),
     /// It is a revision now.
     Saved {
         /// Its number.
@@ -55,7 +55,7 @@ pub(crate) enum Changed {
 
 /// What is told of a change.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct DraftUpdate {
     pub(crate) what: &'static str,
     pub(crate) at: Vec<usize>,
     pub(crate) maps: Vec<MapChange>,
@@ -66,7 +66,7 @@ pub(crate) struct Told {
 }
 
 /// A change that was carried out in memory.
-pub(crate) struct Carried {
+pub(crate) struct AppliedChange {
     pub(crate) events: Vec<Event>,
     pub(crate) at: Vec<usize>,
     pub(crate) maps: Vec<MapChange>,
@@ -81,7 +81,7 @@ pub(crate) struct Carried {
 
 /// What is asked to be opened.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct OpenRequest {
     pub(crate) data_file: DataFile,
     pub(crate) editor: Editor,
     pub(crate) file_type: FileType,
@@ -92,8 +92,8 @@ pub(crate) struct Wanted {
 ///
 /// # Errors
 /// Nothing to edit, or a failing store.
-pub(crate) fn find(store: &Store, wanted: &Wanted) -> Result<Draft, Error> {
-    let Wanted { data_file, editor, file_type, variable } = wanted;
+pub(crate) fn find(store: &Store, wanted: &OpenRequest) -> Result<Draft, Error> {
+    let OpenRequest { data_file, editor, file_type, variable } = wanted;
     let newest = base::newest(store, data_file, *editor, *file_type)?;
     let variable = base::variable(store, data_file, *editor, &newest, variable.as_deref())?;
     let of = DraftOf {
@@ -114,8 +114,8 @@ impl Work {
     ///
     /// # Errors
     /// Revisions that are gone or cannot be read, or a failing store.
-    pub(crate) fn open(store: &Store, wanted: &Wanted, mut draft: Draft) -> Result<Self, Error> {
-        let Wanted { data_file, editor, file_type, .. } = wanted;
+    pub(crate) fn open(store: &Store, wanted: &OpenRequest, mut draft: Draft) -> Result<Self, Error> {
+        let OpenRequest { data_file, editor, file_type, .. } = wanted;
         let newest = base::newest(store, data_file, *editor, *file_type)?;
         let mut events = store.draft_events(draft.id, 0)?;
         if events.is_empty() && draft.bases != ids(&newest) {
@@ -126,7 +126,7 @@ impl Work {
             events = store.draft_events(draft.id, 0)?;
         }
         let base = Base::open(store, data_file, *editor, *file_type, &draft.of.variable, &draft.bases)?;
-        let history = History::of(events)?;
+        let history = History::from_events(events)?;
         let newest = newest.first().map_or(0, |revision| revision.revision);
         let mut work = Self {
             store: store.clone(),
@@ -179,7 +179,7 @@ impl Work {
     /// # Errors
     /// Nothing is changed then.
     pub(crate) fn change(&mut self, author: &str, change: &Change) -> Result<Changed, Error> {
-        if let What::Save { description, sequence } = &change.what {
+        if let ChangeKind::Save { description, sequence } = &change.what {
             return self.save(change.key, description, *sequence);
         }
         if let Some(revision) = self.saved {
@@ -222,7 +222,7 @@ impl Work {
     }
 
     /// What a click that is stored already answers; `None` when it is not.
-    fn known(&mut self, change: &Change) -> Result<Option<Told>, Error> {
+    fn known(&mut self, change: &Change) -> Result<Option<DraftUpdate>, Error> {
         let after = self.history.sequence;
         let newer = self.store.draft_events(self.draft.id, after)?;
         let stored = newer.iter().any(|event| event.key == change.key) || self.history.has(change.key);
@@ -236,9 +236,9 @@ impl Work {
     }
 
     /// Does it in memory.
-    fn carry_out(&mut self, change: &Change) -> Result<Carried, Error> {
+    fn carry_out(&mut self, change: &Change) -> Result<AppliedChange, Error> {
         match &change.what {
-            What::Apply { action, at, copy } => {
+            ChangeKind::Apply { action, at, copy } => {
                 let mut action = action.clone();
                 if let Some(from) = copy {
                     self.fill_in(&mut action, at, from)?;
@@ -247,19 +247,19 @@ impl Work {
                 let changes = plane.document.apply((*action).clone())?;
                 Ok(self.carried(Event::Apply { at: at.clone(), action }, at.clone(), changes))
             }
-            What::Undo => {
+            ChangeKind::Undo => {
                 self.history.check(&Event::Undo)?;
                 let at = self.history.items[self.history.cursor - 1].at.clone();
                 let changes = self.plane(&at)?.document.undo().unwrap_or_default();
                 Ok(self.carried(Event::Undo, at, changes))
             }
-            What::Redo => {
+            ChangeKind::Redo => {
                 self.history.check(&Event::Redo)?;
                 let at = self.history.items[self.history.cursor].at.clone();
                 let changes = self.plane(&at)?.document.redo().unwrap_or_default();
                 Ok(self.carried(Event::Redo, at, changes))
             }
-            What::Revert { number } => {
+            ChangeKind::Revert { number } => {
                 let event = Event::Toggle { number: *number };
                 self.history.check(&event)?;
                 let item = self.history.items.iter().find(|item| item.number == *number);
@@ -268,39 +268,41 @@ impl Work {
                 let changes = self.plane(&at)?.document.toggle(local)?;
                 Ok(self.carried(event, at, changes))
             }
-            What::Snapshot { name } => {
+            ChangeKind::Snapshot { name } => {
                 let name: String = name.trim().chars().take(100).collect();
                 if name.is_empty() {
                     return Err(Error::Invalid("Give the snapshot a name.".to_owned()));
                 }
-                Ok(Carried::of(vec![Event::Snapshot { name }]))
+                Ok(AppliedChange::from_events(vec![Event::Snapshot { name }]))
             }
-            What::Restore { sequence } => {
+            ChangeKind::Restore { sequence } => {
                 let event = Event::Restore { to: *sequence };
                 self.history.check(&event)?;
                 let before = format!("before going back to {sequence}");
                 self.recomputed(vec![Event::Snapshot { name: before }, event])
             }
-            What::Previous => self.previous(),
-            What::Import { recipe, at } => self.import(recipe, at.as_deref()),
-            What::Rebase => self.rebase(),
-            What::Save { .. } => Err(Error::internal("a save is no event")),
+            ChangeKind::Previous => self.previous(),
+            ChangeKind::Import { recipe, at } => self.import(recipe, at.as_deref()),
+            ChangeKind::Rebase => self.rebase(),
+            ChangeKind::Save { .. } => Err(Error::internal("a save is no event")),
         }
     }
 
     /// What one event did on a plane.
-    fn carried(&mut self, event: Event, at: Vec<usize>, changes: Changes) -> Carried {
-        let Some(plane) = self.planes.get_mut(&at) else { return Carried::of(vec![event]) };
+    fn carried(&mut self, event: Event, at: Vec<usize>, changes: Changes) -> AppliedChange {
+        let Some(plane) = self.planes.get_mut(&at) else { return AppliedChange::from_events(vec![event]) };
         let effect = match event {
-            Event::Apply { .. } | Event::Toggle { .. } => Some(Effect::of(&changes, plane.document.map())),
+            Event::Apply { .. } | Event::Toggle { .. } => {
+                Some(Effect::from_changes(&changes, plane.document.map()))
+            }
             _ => None,
         };
         let maps = plane.follow(changes);
-        Carried { at, maps, effects: vec![effect], ..Carried::of(vec![event]) }
+        AppliedChange { at, maps, effects: vec![effect], ..AppliedChange::from_events(vec![event]) }
     }
 
     /// What events do that are not one step on one plane: the planes are computed anew from the history after them.
-    pub(crate) fn recomputed(&mut self, events: Vec<Event>) -> Result<Carried, Error> {
+    pub(crate) fn recomputed(&mut self, events: Vec<Event>) -> Result<AppliedChange, Error> {
         let next = self.after(&events)?;
         let only = match (self.planes.len(), self.planes.keys().next()) {
             (1, Some(at)) if next.planes().iter().all(|plane| plane == at) => Some(at.clone()),
@@ -324,29 +326,34 @@ impl Work {
     }
 
     /// Computes the planes from the history. Of a single plane the differences are told, else all is told to be different.
-    fn compute_anew(&mut self, only: Option<Vec<usize>>) -> Result<Carried, Error> {
+    fn compute_anew(&mut self, only: Option<Vec<usize>>) -> Result<AppliedChange, Error> {
         let mut old = std::mem::take(&mut self.planes);
         self.load_all()?;
         let Some(at) = only else {
-            return Ok(Carried { whole: true, ..Carried::of(Vec::new()) });
+            return Ok(AppliedChange { whole: true, ..AppliedChange::from_events(Vec::new()) });
         };
         let (Some(old), plane) = (old.remove(&at), self.plane(&at)?) else {
-            return Ok(Carried { whole: true, ..Carried::of(Vec::new()) });
+            return Ok(AppliedChange { whole: true, ..AppliedChange::from_events(Vec::new()) });
         };
         let changes = difference(&old, plane);
         // The old derived maps know what they were: let them follow to tell what is different.
         plane.maps = old.maps;
         let maps = plane.follow(changes);
-        Ok(Carried { at, maps, ..Carried::of(Vec::new()) })
+        Ok(AppliedChange { at, maps, ..AppliedChange::from_events(Vec::new()) })
     }
 
     /// Stores what was carried out. `None`: another process was quicker; all is read anew, and it may be tried again.
-    fn store(&mut self, author: &str, change: &Change, carried: Carried) -> Result<Option<Told>, Error> {
+    fn store(
+        &mut self,
+        author: &str,
+        change: &Change,
+        carried: AppliedChange,
+    ) -> Result<Option<DraftUpdate>, Error> {
         let after = self.history.sequence;
-        if after + carried.events.len() as i64 > MOST_EVENTS {
+        if after + carried.events.len() as i64 > MAX_EVENTS {
             self.planes.clear();
             return Err(Error::TooLarge(format!(
-                "This draft has {MOST_EVENTS} entries, which is the most: save it, and go on from there."
+                "This draft has {MAX_EVENTS} entries, which is the most: save it, and go on from there."
             )));
         }
         let mut events = Vec::new();
@@ -383,10 +390,10 @@ impl Work {
     fn follow(
         &mut self,
         what: &'static str,
-        carried: Carried,
+        carried: AppliedChange,
         stored: Vec<DraftEvent>,
-    ) -> Result<Told, Error> {
-        let Carried { at, maps, effects, whole, report, base, .. } = carried;
+    ) -> Result<DraftUpdate, Error> {
+        let AppliedChange { at, maps, effects, whole, report, base, .. } = carried;
         if let Some(base) = base {
             self.newest = base.edited().revision;
             self.draft.bases = ids(&base.revisions);
@@ -403,7 +410,7 @@ impl Work {
         let items = &self.history.items;
         let commands = |at: &Vec<usize>| items.iter().filter(|item| item.at == *at).count();
         self.planes.retain(|at, plane| plane.document.commands().0.len() == commands(at));
-        Ok(Told { report, ..self.told(what, at, maps, whole) })
+        Ok(DraftUpdate { report, ..self.told(what, at, maps, whole) })
     }
 
     /// Reads everything anew that the store tells.
@@ -419,7 +426,7 @@ impl Work {
             self.saved =
                 revisions.iter().find(|revision| revision.id == id).map(|revision| revision.revision);
         }
-        self.history = History::of(self.store.draft_events(draft.id, 0)?)?;
+        self.history = History::from_events(self.store.draft_events(draft.id, 0)?)?;
         self.draft = draft;
         self.planes.clear();
         self.load_all()
@@ -446,7 +453,7 @@ impl Work {
     }
 
     /// What is told of the present state, and of what is different from the one told before.
-    fn told(&mut self, what: &'static str, at: Vec<usize>, maps: Vec<MapChange>, whole: bool) -> Told {
+    fn told(&mut self, what: &'static str, at: Vec<usize>, maps: Vec<MapChange>, whole: bool) -> DraftUpdate {
         let statuses = self.statuses();
         let before: HashMap<i64, &str> = self.told.iter().copied().collect();
         let changed = |k: usize| {
@@ -459,7 +466,7 @@ impl Work {
         state.insert("dropped".into(), gone.map(|(number, _)| *number).collect());
         self.told = statuses;
         let maps = self.shown(maps);
-        Told { what, at, maps, whole, report: None, state: state.into() }
+        DraftUpdate { what, at, maps, whole, report: None, state: state.into() }
     }
 
     /// Those of the changes that are on maps that this editor shows.
@@ -484,8 +491,8 @@ impl Work {
         let actions = items.iter().enumerate().filter(|(k, _)| shown(*k)).map(|(k, item)| {
             let effect = self.planes.get(&item.at).and_then(|plane| plane.effects.get(&item.number));
             let (kind, label, action) = match &item.what {
-                history::What::Apply(action) => (action.kind(), action.label(), json!(action)),
-                history::What::Toggle(target) => {
+                history::EventKind::Apply(action) => (action.kind(), action.label(), json!(action)),
+                history::EventKind::Toggle(target) => {
                     ("revert", self.reverted_label(*target), json!({ "number": target }))
                 }
             };
@@ -517,7 +524,7 @@ impl Work {
 
     fn reverted_label(&self, target: i64) -> String {
         let action = self.history.items.iter().find_map(|item| match &item.what {
-            history::What::Apply(action) if item.number == target => Some(action),
+            history::EventKind::Apply(action) if item.number == target => Some(action),
             _ => None,
         });
         action.map_or_else(
@@ -623,8 +630,8 @@ fn difference(old: &Plane, new: &Plane) -> Changes {
     changes
 }
 
-impl Carried {
-    pub(crate) fn of(events: Vec<Event>) -> Self {
+impl AppliedChange {
+    pub(crate) fn from_events(events: Vec<Event>) -> Self {
         Self {
             events,
             at: Vec::new(),

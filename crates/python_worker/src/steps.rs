@@ -2,14 +2,14 @@
 
 use boundary::regrid::{Limits, Method};
 use boundary::{Release, Severity, ahmcoef, heatflow, pft, regrid, routing};
-use dataset::cf::{self, CoordinatesError, Wanted};
+use dataset::cf::{self, CoordinateQuery, CoordinatesError};
 use dataset::{Dataset, File};
 use serde_json::Map;
 use store::{DataFile, Finding, Output};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use worker::inputs::{self, Input};
-use worker::{Fields, Job, Made, Report, StepError, Steps};
+use worker::{Fields, Job, Report, StepError, StepOutput, Steps};
 use workflow::{FileType, Step};
 
 use crate::ocean;
@@ -24,7 +24,7 @@ impl Steps for Numerics {
         step.worker() == workflow::Worker::Python
     }
 
-    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError> {
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<StepOutput, StepError> {
         let data_file = inputs::data_file(job)?;
         let fields = Fields(&job.run.parameters);
         match job.run.step {
@@ -45,7 +45,7 @@ fn run_regrid(
     data_file: &DataFile,
     fields: &Fields<'_>,
     report: &Report,
-) -> Result<Made, StepError> {
+) -> Result<StepOutput, StepError> {
     let release = release(data_file, fields)?;
     let parameters = |longitude, latitude| -> Result<regrid::Parameters, StepError> {
         Ok(regrid::Parameters {
@@ -82,7 +82,7 @@ fn run_routing(
     data_file: &DataFile,
     fields: &Fields<'_>,
     report: &Report,
-) -> Result<Made, StepError> {
+) -> Result<StepOutput, StepError> {
     let topo_var = fields.required("topo_var", "choose the variable that holds the topography")?;
     let release = release(data_file, fields)?;
     let heights = overrides(fields)?;
@@ -111,7 +111,7 @@ fn run_routing(
     let mut findings: Vec<Finding> = made.findings.iter().map(finding).collect();
     findings.extend(ocean.findings);
     let parents = [raw.revision.id].into_iter().chain(ocean.parent).collect();
-    Ok(Made { outputs, parents, findings })
+    Ok(StepOutput { outputs, parents, findings })
 }
 
 fn run_pft(
@@ -119,7 +119,7 @@ fn run_pft(
     data_file: &DataFile,
     fields: &Fields<'_>,
     report: &Report,
-) -> Result<Made, StepError> {
+) -> Result<StepOutput, StepError> {
     let text = fields.required("data", "fill in the table of vegetation on the PFT page")?;
     let table = pft::Table::from_json(&text)
         .map_err(|error| StepError::Failed(format!("the table of vegetation: {error}")))?;
@@ -136,7 +136,7 @@ fn run_heatflow(
     data_file: &DataFile,
     fields: &Fields<'_>,
     report: &Report,
-) -> Result<Made, StepError> {
+) -> Result<StepOutput, StepError> {
     let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
     let release = following(job, data_file, fields)?;
     let parameters = heatflow::Parameters { time_stamp: time_stamp(), release };
@@ -146,7 +146,7 @@ fn run_heatflow(
     one(job, &bathymetry, FileType::Heatflow, made, Some(release))
 }
 
-fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<Made, StepError> {
+fn run_ahmcoef(job: &Job<'_>, data_file: &DataFile, report: &Report) -> Result<StepOutput, StepError> {
     let bathymetry = inputs::latest(job, data_file, FileType::Bathy, Step::Routing)?;
     let progress = |stage: &str, fraction: f64| report.report(stage, fraction);
     let made = ahmcoef::run(&bathymetry.dataset, &progress).map_err(|error| about(&bathymetry, &error))?;
@@ -166,10 +166,10 @@ fn following(job: &Job<'_>, data_file: &DataFile, fields: &Fields<'_>) -> Result
 
 /// The names of longitude and latitude: as the modeller set them, else as the file shows beyond doubt.
 fn coordinates(data_file: &DataFile, raw: &Input<File>) -> Result<(String, String), StepError> {
-    let wanted = Wanted {
+    let wanted = CoordinateQuery {
         lon: data_file.longitude.as_deref(),
         lat: data_file.latitude.as_deref(),
-        ..Wanted::default()
+        ..CoordinateQuery::default()
     };
     match cf::find(raw.dataset.header(), &wanted) {
         Ok(found) => Ok((found.lon, found.lat)),
@@ -188,8 +188,8 @@ fn one<T>(
     file_type: FileType,
     made: boundary::Output,
     release: Option<Release>,
-) -> Result<Made, StepError> {
-    Ok(Made {
+) -> Result<StepOutput, StepError> {
+    Ok(StepOutput {
         outputs: vec![stage(job, file_type, &made.dataset, release)?],
         parents: vec![from.revision.id],
         findings: made.findings.iter().map(finding).collect(),

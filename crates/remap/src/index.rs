@@ -25,7 +25,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// Of a polygon with counter-clockwise corners; `None` for a polygon without an area.
-    pub(crate) fn of(polygon: &[Vector]) -> Option<Self> {
+    pub(crate) fn from_polygon(polygon: &[Vector]) -> Option<Self> {
         if polygon.len() < 3 {
             return None;
         }
@@ -142,7 +142,7 @@ impl Index {
             .into_par_iter()
             .map_init(Vec::new, |corners, number| {
                 polygon(number, corners);
-                Bounds::of(corners)
+                Bounds::from_polygon(corners)
             })
             .collect();
         let mut index = Self {
@@ -251,7 +251,7 @@ mod tests {
 
     fn bounds(degrees: &[(f64, f64)]) -> Bounds {
         let polygon: Vec<Vector> = degrees.iter().map(|&corner| Vector::from_degrees(corner)).collect();
-        Bounds::of(&polygon).unwrap()
+        Bounds::from_polygon(&polygon).unwrap()
     }
 
     fn near(angle: f32, degrees: f64) -> bool {
@@ -292,7 +292,7 @@ mod tests {
         });
         let mut found = Vec::new();
         for k in 0..cells.len() {
-            index.find(&Bounds::of(&corners(k)).unwrap(), &mut found);
+            index.find(&Bounds::from_polygon(&corners(k)).unwrap(), &mut found);
             assert!(found.contains(&(k as u32)) && found.windows(2).all(|w| w[0] < w[1]), "{k}: {found:?}");
         }
     }

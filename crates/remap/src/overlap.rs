@@ -108,7 +108,7 @@ fn of_polygons(source: &Mesh, target: &Mesh, moments: Moments) -> Overlaps {
             target.polygon(cell, &mut window);
             if target.active()[cell]
                 && target_area_sr[cell] > 0.0
-                && let Some(bounds) = Bounds::of(&window)
+                && let Some(bounds) = Bounds::from_polygon(&window)
             {
                 index.find(&bounds, &mut found);
                 clipper.set_window(&window);

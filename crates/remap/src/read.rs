@@ -6,7 +6,7 @@
 //!   attributes name, or else with edges half way between the centres.
 
 use dataset::axes::{Axes, Axis};
-use dataset::cf::{self, Coordinates, CoordinatesError, GridKind, Wanted};
+use dataset::cf::{self, CoordinateQuery, Coordinates, CoordinatesError, GridKind};
 use dataset::{Dataset, Variable};
 use grid::{CellFile, OceanGrid, ReadGrid, RegularGrid};
 use ndarray::{Ix2, Ix3};
@@ -54,7 +54,7 @@ impl Mesh {
                 return Ok(of_ocean(&read)?);
             }
         }
-        let wanted = Wanted {
+        let wanted = CoordinateQuery {
             lon: named.map(|(lon, _)| lon),
             lat: named.map(|(_, lat)| lat),
             variable: None,
@@ -68,7 +68,8 @@ impl Mesh {
                 let Ok(read) = OceanGrid::from_dataset(file) else {
                     return Err(CellFile::bare_list(file).map_or_else(|| error.into(), ReadError::from));
                 };
-                let chosen = Wanted { lon: Some(&read.chosen.lon), lat: Some(&read.chosen.lat), ..wanted };
+                let chosen =
+                    CoordinateQuery { lon: Some(&read.chosen.lon), lat: Some(&read.chosen.lat), ..wanted };
                 of_coordinates(file, &cf::find(&file.header(), &chosen)?)
             }
             Err(error) => Err(error.into()),

@@ -187,7 +187,7 @@ impl Config {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// A value that cannot be meant, with its name and what may stand there.
+    /// An invalid value, with its name and the values that are allowed.
     pub fn from_env() -> Result<Self, Error> {
         Self::from(|name| std::env::var(name).ok())
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{Config, Error, Health, Metrics};
 
 /// Pauses between attempts to reach the database: the first, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// How often the log says that it is still away.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ impl Context {
     /// Answers health checks beside the service, where the configuration says, until `stop`.
     pub fn answer_health(&self, name: &'static str, stop: &CancellationToken) {
         if let Some(listen) = self.config.health.clone() {
-            Health::of(name, self, stop.clone()).answer(listen);
+            Health::new(name, self, stop.clone()).answer(listen);
         }
     }
 }
@@ -72,8 +72,8 @@ async fn open_store(
     bus: Option<&Arc<dyn Bus>>,
     stop: &CancellationToken,
 ) -> Result<Store, Error> {
-    let mut pause = PAUSES.0;
-    let mut waiting: Option<Waiting> = None;
+    let mut pause = BACKOFF.0;
+    let mut waiting: Option<StartupProbe> = None;
     loop {
         let options = config.store();
         let opening = tokio::task::spawn_blocking(move || Store::open(&options));
@@ -84,7 +84,7 @@ async fn open_store(
         match opened {
             // A file is there or not; a server comes back.
             Err(error @ store::Error::Busy(_)) if config.database_url.is_some() => {
-                waiting.get_or_insert_with(|| Waiting::begin(config, name, bus)).remind(&error);
+                waiting.get_or_insert_with(|| StartupProbe::begin(config, name, bus)).remind(&error);
             }
             done => {
                 if let Some(waiting) = waiting {
@@ -97,18 +97,18 @@ async fn open_store(
             () = stop.cancelled() => return Err(Error::Stopped { what: "the database" }),
             () = tokio::time::sleep(pause) => {}
         }
-        pause = (pause * 2).min(PAUSES.1);
+        pause = (pause * 2).min(BACKOFF.1);
     }
 }
 
 /// A service without its database: alive, not ready.
-struct Waiting {
+struct StartupProbe {
     told: Option<Instant>,
     stop: DropGuard,
     health: Option<JoinHandle<()>>,
 }
 
-impl Waiting {
+impl StartupProbe {
     fn begin(config: &Config, name: &'static str, bus: Option<&Arc<dyn Bus>>) -> Self {
         let stop = CancellationToken::new();
         let health = config.health.clone().zip(bus).map(|(listen, bus)| {

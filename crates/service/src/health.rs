@@ -37,7 +37,7 @@ impl std::fmt::Debug for Health {
 
 impl Health {
     /// The health of a service with a store and a bus; from `stop` on it is not ready.
-    pub fn of(service: &'static str, context: &Context, stop: CancellationToken) -> Self {
+    pub fn new(service: &'static str, context: &Context, stop: CancellationToken) -> Self {
         Self {
             service,
             awaits_database: false,
@@ -171,7 +171,7 @@ fn age_seconds(stamp: &str) -> Option<f64> {
     Some((time::OffsetDateTime::now_utc() - then).as_seconds_f64().max(0.0))
 }
 
-/// The process turns; peers are not asked.
+/// Liveness: does not check dependencies.
 async fn livez() -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }

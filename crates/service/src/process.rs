@@ -22,7 +22,7 @@ enum Command {
     PreUpdate,
 }
 
-/// What an updater is told.
+/// Whether an update may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateAdvice {
     /// Nothing is under way.
@@ -50,17 +50,17 @@ where
     };
     let config = match Config::from_env() {
         Ok(config) => config,
-        Err(error) => return complain(name, &error),
+        Err(error) => return report_error(name, &error),
     };
     if command == Command::Healthcheck {
         return match config.health.as_ref().map(|health| ask(health, "/livez")) {
             None | Some(Ok(_)) => ExitCode::SUCCESS,
-            Some(Err(error)) => complain(name, &error),
+            Some(Err(error)) => report_error(name, &error),
         };
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(name, &error),
+        Err(error) => return report_error(name, &error),
     };
     let outcome = runtime.block_on(async {
         if command == Command::PreUpdate {
@@ -81,7 +81,7 @@ where
     });
     // A step that outlived the grace period computes for nobody any more.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    outcome.unwrap_or_else(|error| complain(name, &error))
+    outcome.unwrap_or_else(|error| report_error(name, &error))
 }
 
 /// Has the temporary files of this process, which have no names, lie in the instance folder: a container's own `/tmp` is small
@@ -151,7 +151,7 @@ pub fn ask(health: &Listen, path: &str) -> Result<String, Error> {
 }
 
 /// Prints an error once, with everything that caused it.
-fn complain(name: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
+fn report_error(name: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
     eprintln!("{name}: {}", store::chain(error));
     ExitCode::FAILURE
 }

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 /// How many messages are in hand at once.
 const BATCH: i64 = 100;
 /// How often rows of other processes, or of one that died, are looked for.
-const PULSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long to wait after a failure, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// How often the bus is asked whether it still knows what it was given.
-const RECALL_PULSE: Duration = Duration::from_secs(5);
+const RECALL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Relays until `stop`. Runs in every process that writes to the outbox; several share the work.
 pub async fn run(store: Store, bus: Arc<dyn Bus>, stop: CancellationToken) {
@@ -27,7 +27,7 @@ pub async fn run(store: Store, bus: Arc<dyn Bus>, stop: CancellationToken) {
 
 /// Asks again for what a broker was given that has lost its memory.
 async fn recall(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
-    let mut pulse = tokio::time::interval(RECALL_PULSE);
+    let mut pulse = tokio::time::interval(RECALL_INTERVAL);
     pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -35,10 +35,10 @@ async fn recall(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
             _ = pulse.tick() => {}
         }
         let recalled = async {
-            if !bus.remembers().await? {
+            if !bus.has_marker().await? {
                 let runs = blocking(store, Store::recall_runs).await?;
                 // Only now: cut off before, it is done again.
-                bus.remember().await?;
+                bus.put_marker().await?;
                 if runs > 0 {
                     tracing::warn!(
                         runs,
@@ -59,26 +59,26 @@ async fn recall(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
 
 async fn carry(store: &Store, bus: &Arc<dyn Bus>, stop: &CancellationToken) {
     let wakeup = store.outbox_wakeup();
-    let mut pause = PAUSE.0;
+    let mut pause = BACKOFF.0;
     loop {
         match relay(store, bus).await {
             Ok(0) => {
-                pause = PAUSE.0;
+                pause = BACKOFF.0;
                 tokio::select! {
                     // What was written before the stop is tried once more.
                     () = stop.cancelled() => return drop(relay(store, bus).await),
                     () = wakeup.notified() => {}
-                    () = tokio::time::sleep(PULSE) => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
                 }
             }
-            Ok(_) => pause = PAUSE.0,
+            Ok(_) => pause = BACKOFF.0,
             Err(error) => {
                 tracing::debug!(%error, "the outbox waits");
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                pause = (pause * 2).min(PAUSE.1);
+                pause = (pause * 2).min(BACKOFF.1);
             }
         }
     }

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use crate::{Error, Secret, http};
 
 /// For what ends when it is done: a log that is followed.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 3600);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How often a helper is asked how it is, and for how long nobody may answer before that is given up.
-const PULSE: Duration = Duration::from_secs(2);
-const SILENCE: Duration = Duration::from_secs(300);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An engine.
 #[derive(Debug, Clone)]
@@ -242,7 +242,7 @@ impl Engine {
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
         let path =
             format!("containers/{}/logs?stdout=1&stderr=1&tail={tail}&follow={follow}{since}", container.id);
-        let request = self.client.get(self.url(&path)?).timeout(AS_LONG_AS_IT_TAKES);
+        let request = self.client.get(self.url(&path)?).timeout(FOLLOW_TIMEOUT);
         let response = http::send(&what, self.with(request)).await?;
         Ok(pieces(what, response))
     }
@@ -299,18 +299,18 @@ impl Engine {
     /// off by whatever stands between.
     async fn ended(&self, what: &str, container: &Container) -> Result<i64, Error> {
         let mut heard = Instant::now();
-        let mut pause = PULSE / 20;
+        let mut pause = POLL_INTERVAL / 20;
         loop {
             match self.inspect(what, container).await {
                 Ok(found) if matches!(found["State"]["Status"].as_str(), Some("exited" | "dead")) => {
                     return Ok(found["State"]["ExitCode"].as_i64().unwrap_or(-1));
                 }
                 Ok(_) => heard = Instant::now(),
-                Err(error) if heard.elapsed() > SILENCE => return Err(error),
+                Err(error) if heard.elapsed() > IDLE_TIMEOUT => return Err(error),
                 Err(_) => {}
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PULSE);
+            pause = (pause * 2).min(POLL_INTERVAL);
         }
     }
 }

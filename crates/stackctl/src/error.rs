@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something is not said, or cannot be meant: exit status 2.
+    /// A missing or invalid argument: exit status 2.
     #[error("{0}")]
     Usage(String),
     /// Something is not as the command needs it.
@@ -32,7 +32,7 @@ pub enum Error {
     },
     /// The answer does not say what it should.
     #[error("{what}: {problem}")]
-    Answer {
+    CommandOutput {
         /// Who was asked for what.
         what: String,
         /// What is wrong with the answer.
@@ -62,7 +62,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn answer(what: &str, problem: impl Into<String>) -> Self {
-        Self::Answer { what: what.to_owned(), problem: problem.into() }
+        Self::CommandOutput { what: what.to_owned(), problem: problem.into() }
     }
 
     /// The exit status of the process.

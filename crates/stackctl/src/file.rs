@@ -24,7 +24,7 @@ pub(crate) struct StackFile(Value);
 
 /// An image as the file names it, variables filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
+pub(crate) struct ImageRef {
     /// The place of the registry: `ceregecl`, `registry.osupytheas.fr:443`.
     pub(crate) place: String,
     /// The tag.
@@ -64,14 +64,14 @@ impl StackFile {
     ///
     /// # Errors
     /// The file names none of ours.
-    pub(crate) fn image(&self, variables: &[Variable]) -> Result<Named, Error> {
+    pub(crate) fn image(&self, variables: &[Variable]) -> Result<ImageRef, Error> {
         for service in IMAGES {
             let Some(image) = self.0["services"][service]["image"].as_str() else { continue };
             let image = filled_in(image, variables);
             let Some((place, name)) = image.rsplit_once('/') else { continue };
             let (name, tag) = name.split_once(':').unwrap_or((name, "latest"));
             if name == image_of(service) {
-                return Ok(Named { place: place.to_owned(), tag: tag.to_owned() });
+                return Ok(ImageRef { place: place.to_owned(), tag: tag.to_owned() });
             }
         }
         Err(Error::Refused(format!(

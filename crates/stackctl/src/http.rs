@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::Error;
 
 /// How long a peer may take to accept a connection.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of an error's text is shown.
 const DETAIL: usize = 300;
@@ -23,7 +23,7 @@ const DETAIL: usize = 300;
 pub(crate) fn client(ca: Option<&Path>) -> Result<ClientBuilder, Error> {
     let mut builder = Client::builder()
         .user_agent(concat!("stackctl/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_PATIENCE)
+        .connect_timeout(CONNECT_TIMEOUT)
         .referer(false);
     if let Some(path) = ca {
         let text = fs::read(path).map_err(|source| Error::File {

@@ -29,7 +29,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use commands::{data, deploy, services, update};
 use engine::Follow;
-use output::Answer;
+use output::CommandOutput;
 use settings::Settings;
 
 pub use error::Error;
@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&Error::Start(error.to_string())),
+        Err(error) => return report_error(&Error::Start(error.to_string())),
     };
     match runtime.block_on(run(&arguments)) {
         Ok(None) => ExitCode::SUCCESS,
@@ -54,11 +54,11 @@ pub fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{text}");
             if answer.well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Err(error) => complain(&error),
+        Err(error) => report_error(&error),
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<Option<Answer>, Error> {
+async fn run(arguments: &Arguments) -> Result<Option<CommandOutput>, Error> {
     let settings = Settings(&arguments.peers);
     let answer = match &arguments.command {
         Command::Tags { limit } => commands::tags::tags(&settings, *limit).await?,
@@ -84,7 +84,7 @@ async fn run(arguments: &Arguments) -> Result<Option<Answer>, Error> {
     Ok(Some(answer))
 }
 
-fn complain(error: &Error) -> ExitCode {
+fn report_error(error: &Error) -> ExitCode {
     eprintln!("stackctl: {}", store::chain(error));
     ExitCode::from(error.exit_status())
 }

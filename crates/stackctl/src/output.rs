@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Answer {
+pub(crate) struct CommandOutput {
     /// For people.
     pub(crate) text: String,
     /// For programs.
@@ -13,7 +13,7 @@ pub(crate) struct Answer {
     pub(crate) well: bool,
 }
 
-impl Answer {
+impl CommandOutput {
     /// Done, and nothing is wrong.
     pub(crate) fn well(text: impl Into<String>, json: Value) -> Self {
         Self { text: text.into(), json, well: true }

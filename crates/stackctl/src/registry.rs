@@ -39,7 +39,7 @@ pub(crate) struct Credentials {
 pub(crate) struct Registry {
     client: Client,
     api: OnceCell<Url>,
-    place: Place,
+    place: ImageFolder,
     credentials: Option<Credentials>,
     /// What opened a repository.
     known: Mutex<HashMap<String, Authorization>>,
@@ -47,14 +47,14 @@ pub(crate) struct Registry {
 
 /// Host and folder, as the first part of an image's name says them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ImageFolder {
     /// `docker.io`, or `host:port`.
     pub(crate) host: String,
     /// `ceregecl`, or nothing.
     pub(crate) folder: String,
 }
 
-impl Place {
+impl ImageFolder {
     /// Reads `ceregecl`, `docker.io/ceregecl`, `registry.osupytheas.fr:443` or `localhost:5000/climsim` as an engine does:
     /// the first part is a host when it has a dot or a colon, or is `localhost`.
     ///
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ImageFolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.folder.as_str() {
             "" => f.write_str(&self.host),
@@ -115,12 +115,12 @@ enum Challenge {
 
 impl Registry {
     /// A registry, with the credentials that there are for it.
-    pub(crate) fn new(client: Client, place: Place, credentials: Option<Credentials>) -> Self {
+    pub(crate) fn new(client: Client, place: ImageFolder, credentials: Option<Credentials>) -> Self {
         Self { client, api: OnceCell::new(), place, credentials, known: Mutex::default() }
     }
 
     /// The place, as in an image's name.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &ImageFolder {
         &self.place
     }
 
@@ -344,11 +344,11 @@ mod tests {
             ("localhost/climsim/", "localhost", "climsim"),
             ("127.0.0.1:5000/a/b", "127.0.0.1:5000", "a/b"),
         ] {
-            let place = Place::parse(text).unwrap();
+            let place = ImageFolder::parse(text).unwrap();
             assert_eq!((place.host.as_str(), place.folder.as_str()), (host, folder));
         }
         for wrong in ["", "https://registry.example", "a b", "me@host.example"] {
-            assert_eq!(Place::parse(wrong).unwrap_err().exit_status(), 2, "{wrong}");
+            assert_eq!(ImageFolder::parse(wrong).unwrap_err().exit_status(), 2, "{wrong}");
         }
     }
 

@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::arguments::Peers;
 use crate::engine::Engine;
 use crate::portainer::{Portainer, Stack};
-use crate::registry::{Credentials, Place, Registry};
+use crate::registry::{Credentials, ImageFolder, Registry};
 use crate::{Error, Secret, http, secret};
 
 /// How long an ordinary answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Registries whose credentials have variables of their own, as in the workflow that publishes the images.
 const VARIABLES: [(&str, &str, &str); 2] = [
@@ -33,7 +33,7 @@ pub(crate) struct Settings<'a>(pub(crate) &'a Peers);
 
 impl Settings<'_> {
     fn client(&self) -> Result<ClientBuilder, Error> {
-        Ok(http::client(self.0.ca.as_deref())?.timeout(PATIENCE))
+        Ok(http::client(self.0.ca.as_deref())?.timeout(ANSWER_TIMEOUT))
     }
 
     /// Portainer.
@@ -94,7 +94,7 @@ impl Settings<'_> {
     /// # Errors
     /// A name that is none, or a file of credentials that cannot be read.
     pub(crate) fn registry(&self, place: &str) -> Result<Registry, Error> {
-        let place = Place::parse(place)?;
+        let place = ImageFolder::parse(place)?;
         let credentials = self.credentials(&place.host)?;
         Ok(Registry::new(http::build(self.client()?)?, place, credentials))
     }

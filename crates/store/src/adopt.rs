@@ -174,14 +174,14 @@ struct Ownerless {
 }
 
 #[derive(QueryableByName)]
-struct Named {
+struct StoredPath {
     #[diesel(sql_type = Text)]
     filepath: String,
 }
 
 /// Files that are gone stay named: their data file can be seen and deleted, the doctor lists them.
 fn missing_files(conn: &mut AnyConnection, instance: &Path) -> Result<usize, Error> {
-    let rows: Vec<Named> = diesel::sql_query("SELECT DISTINCT filepath FROM revisions").load(conn)?;
+    let rows: Vec<StoredPath> = diesel::sql_query("SELECT DISTINCT filepath FROM revisions").load(conn)?;
     let missing = rows.iter().filter(|row| !files::path_in(instance, &row.filepath).is_file());
     Ok(missing.inspect(|row| tracing::warn!(file = row.filepath, "a stored file is missing")).count())
 }

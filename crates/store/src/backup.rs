@@ -61,7 +61,7 @@ pub struct Entry {
 
 /// A backup that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Made {
+pub struct BackupSummary {
     /// Its manifest.
     pub manifest: PathBuf,
     /// Files that it holds, the database among them.
@@ -104,7 +104,7 @@ pub struct Restored {
 /// # Errors
 /// [`Error::NotFound`] without a database, [`Error::Unsupported`] for PostgreSQL, [`Error::Invalid`] for a folder inside the
 /// instance, or a failing disk or database.
-pub fn create(config: &Config, to: &Path) -> Result<Made, Error> {
+pub fn create(config: &Config, to: &Path) -> Result<BackupSummary, Error> {
     if config.database_url.is_some() {
         return Err(Error::Unsupported(
             "a PostgreSQL database is backed up with pg_dump: dump it first, then copy the instance folder",
@@ -131,7 +131,7 @@ pub fn create(config: &Config, to: &Path) -> Result<Made, Error> {
     let mut attempt = 1;
     let mut seen = Seen::default();
     loop {
-        let writers_wait = (attempt == ATTEMPTS).then(|| hold(&database));
+        let writers_wait = (attempt == ATTEMPTS).then(|| lock_writers(&database));
         if let Some(Err(error)) = &writers_wait {
             tracing::warn!(%error, "cannot have writers wait for the backup: a file deleted meanwhile may be missing in it");
         }
@@ -182,7 +182,7 @@ pub fn check(manifest: &Path) -> Result<Checked, Error> {
     }
     let rehearsal = Rehearsal::make(&objects)?;
     for entry in &manifest.files {
-        let path = rehearsal.0.join(safe(&entry.name)?);
+        let path = rehearsal.0.join(checked_relative_path(&entry.name)?);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| Error::file("create", folder, error))?;
         }
@@ -207,7 +207,7 @@ pub fn check(manifest: &Path) -> Result<Checked, Error> {
 pub fn restore(manifest: &Path, instance: &Path) -> Result<Restored, Error> {
     let (manifest, objects) = read(manifest)?;
     for entry in entries(&manifest) {
-        safe(&entry.name)?;
+        checked_relative_path(&entry.name)?;
         objects.verify(entry).map_err(|reason| Error::Unreadable {
             what: "content in the backup",
             value: format!("{}: {reason}", entry.name),
@@ -217,11 +217,11 @@ pub fn restore(manifest: &Path, instance: &Path) -> Result<Restored, Error> {
     let owner = fs::metadata(instance).map_err(|error| Error::file("inspect", instance, error))?;
     let config = Config { instance: instance.to_owned(), database_url: None, pool_size: 1 };
     if let Some(database) = open::existing_database(&config) {
-        alone(&database)?;
+        ensure_not_in_use(&database)?;
     }
     let mut done = Restored { written: 0, kept: 0, set_aside: Vec::new() };
     for entry in &manifest.files {
-        let path = instance.join(safe(&entry.name)?);
+        let path = instance.join(checked_relative_path(&entry.name)?);
         match File::open(&path).and_then(files::digest) {
             Ok((found, _)) if found == entry.sha256 => {
                 done.kept += 1;
@@ -231,12 +231,12 @@ pub fn restore(manifest: &Path, instance: &Path) -> Result<Restored, Error> {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(Error::file("read", path, error)),
         }
-        put(&objects, entry, &path, &owner)?;
+        write_atomically(&objects, entry, &path, &owner)?;
         done.written += 1;
     }
     let fresh = instance.join(format!("{STAGED_PREFIX}{}.sqlite", random::file_stem()?));
     objects.take(&manifest.database, &fresh)?;
-    own(&fresh, &owner)?;
+    chown_like(&fresh, &owner)?;
     done.set_aside.extend(open::set_database_aside(&config)?);
     let database = instance.join(DATABASE_NAME);
     fs::rename(&fresh, &database).map_err(|error| Error::file("rename", &fresh, error))?;
@@ -296,7 +296,7 @@ fn read(manifest: &Path) -> Result<(Manifest, Objects), Error> {
 }
 
 /// A name that stays within the folder.
-fn safe(name: &str) -> Result<&Path, Error> {
+fn checked_relative_path(name: &str) -> Result<&Path, Error> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     if plain && !name.is_empty() {
@@ -306,7 +306,7 @@ fn safe(name: &str) -> Result<&Path, Error> {
 }
 
 #[derive(QueryableByName)]
-struct Named {
+struct StoredFile {
     #[diesel(sql_type = Text)]
     filepath: String,
     #[diesel(sql_type = Nullable<Text>)]
@@ -314,7 +314,7 @@ struct Named {
 }
 
 #[derive(QueryableByName)]
-struct Found {
+struct Flag {
     #[diesel(sql_type = Integer)]
     found: i32,
 }
@@ -335,12 +335,12 @@ fn collect(
     database: &Path,
     objects: &Objects,
     seen: &mut Seen,
-) -> Result<(Manifest, Made, PathBuf), Error> {
+) -> Result<(Manifest, BackupSummary, PathBuf), Error> {
     let instance = &config.instance;
     let copy = objects.temporary()?;
     copy_database(database, &copy)?;
     let named = named_files(&copy)?;
-    let mut made = Made {
+    let mut made = BackupSummary {
         manifest: PathBuf::new(),
         files: 1,
         bytes: 0,
@@ -404,7 +404,7 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), Error> {
 }
 
 /// Has all who write to the database wait until the connection is dropped; readers read on.
-fn hold(database: &Path) -> Result<SqliteConnection, Error> {
+fn lock_writers(database: &Path) -> Result<SqliteConnection, Error> {
     let mut connection = connect(database)?;
     connection.batch_execute("BEGIN IMMEDIATE")?;
     Ok(connection)
@@ -421,7 +421,7 @@ fn connect(database: &Path) -> Result<SqliteConnection, Error> {
 fn named_files(database: &Path) -> Result<BTreeMap<String, Option<String>>, Error> {
     let mut connection = connect(database)?;
     let mut has = |query: &str| -> Result<bool, Error> {
-        Ok(diesel::sql_query(query).get_result::<Found>(&mut connection)?.found > 0)
+        Ok(diesel::sql_query(query).get_result::<Flag>(&mut connection)?.found > 0)
     };
     if !has("SELECT CAST(count(*) AS INTEGER) AS found FROM sqlite_master WHERE name = 'revisions'")? {
         return Ok(BTreeMap::new());
@@ -433,8 +433,9 @@ fn named_files(database: &Path) -> Result<BTreeMap<String, Option<String>>, Erro
     } else {
         "NULL"
     };
-    let rows: Vec<Named> = diesel::sql_query(format!("SELECT filepath, {hash} AS sha256 FROM revisions"))
-        .load(&mut connection)?;
+    let rows: Vec<StoredFile> =
+        diesel::sql_query(format!("SELECT filepath, {hash} AS sha256 FROM revisions"))
+            .load(&mut connection)?;
     // Only the last part of a name counts, as everywhere.
     let name = |path: &str| Some(Path::new(path).file_name()?.to_str()?.to_owned());
     Ok(rows.into_iter().filter_map(|row| Some((name(&row.filepath)?, row.sha256))).collect())
@@ -462,7 +463,7 @@ fn unnamed(instance: &Path, folder: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// Refuses while another process has the database open: leaving the write-ahead log needs to be alone.
-fn alone(database: &Path) -> Result<(), Error> {
+fn ensure_not_in_use(database: &Path) -> Result<(), Error> {
     let mut connection = connect(database)?;
     connection.batch_execute("PRAGMA busy_timeout = 1000")?;
     connection.batch_execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; ROLLBACK").map_err(|error| {
@@ -487,18 +488,23 @@ fn set_aside(instance: &Path, path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Writes a content under its name: whole or not at all.
-fn put(objects: &Objects, entry: &Entry, path: &Path, owner: &fs::Metadata) -> Result<(), Error> {
+fn write_atomically(
+    objects: &Objects,
+    entry: &Entry,
+    path: &Path,
+    owner: &fs::Metadata,
+) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| Error::file("create", folder, error))?;
     let fresh = folder.join(format!("{STAGED_PREFIX}{}", random::file_stem()?));
     objects.take(entry, &fresh)?;
-    own(&fresh, owner)?;
+    chown_like(&fresh, owner)?;
     fs::rename(&fresh, path).map_err(|error| Error::file("rename", &fresh, error))?;
     files::sync_folder(folder)
 }
 
 /// What root restores belongs to whom the instance belongs to.
-fn own(path: &Path, owner: &fs::Metadata) -> Result<(), Error> {
+fn chown_like(path: &Path, owner: &fs::Metadata) -> Result<(), Error> {
     let mine = fs::metadata(path).map_err(|error| Error::file("inspect", path, error))?;
     if (mine.uid(), mine.gid()) == (owner.uid(), owner.gid()) {
         return Ok(());
@@ -567,7 +573,7 @@ impl Objects {
 
     /// Copies a file of the instance into the backup, unless a content of its hash and length is there.
     fn copy(&self, instance: &Path, name: &str, stored: Option<&str>) -> Result<(Entry, bool), Error> {
-        let path = instance.join(safe(name)?);
+        let path = instance.join(checked_relative_path(name)?);
         let failed = |action: &'static str| {
             let path = path.clone();
             move |error: io::Error| Error::file(action, path, error)

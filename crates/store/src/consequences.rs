@@ -14,7 +14,7 @@ use crate::schema::{runs, steps};
 use crate::{DataFileId, Error, RunId, UserId, json};
 
 /// A step that has just been done.
-pub(crate) struct Ended<'a> {
+pub(crate) struct CompletedStep<'a> {
     pub(crate) data_file: DataFileId,
     pub(crate) owner: UserId,
     pub(crate) step: Step,
@@ -25,7 +25,7 @@ pub(crate) struct Ended<'a> {
 }
 
 /// Marks what is stale now and queues what is to run again.
-pub(crate) fn record(conn: &mut AnyConnection, ended: &Ended<'_>) -> Result<(), Error> {
+pub(crate) fn record(conn: &mut AnyConnection, ended: &CompletedStep<'_>) -> Result<(), Error> {
     let consequences = workflow::consequences(ended.step, ended.data_file.0, ended.next_step_only);
     let reason = format!("{} was done again after it", ended.step.title());
     mark_stale(conn, ended.data_file, &consequences.invalidated, &reason)?;
@@ -66,7 +66,11 @@ pub(crate) fn record(conn: &mut AnyConnection, ended: &Ended<'_>) -> Result<(), 
 }
 
 /// A queued run of the step that reaches as far as the re-run would: the re-run is folded into it.
-fn waiting_run(conn: &mut AnyConnection, ended: &Ended<'_>, step: Step) -> Result<Option<String>, Error> {
+fn waiting_run(
+    conn: &mut AnyConnection,
+    ended: &CompletedStep<'_>,
+    step: Step,
+) -> Result<Option<String>, Error> {
     let Some(run) = rows::in_state(conn, ended.data_file, step, &[state::QUEUED])? else { return Ok(None) };
     let narrow = json::map(Some(&run.body)).contains_key("next_step_only");
     Ok((!narrow || ended.next_step_only.is_some()).then_some(run.id))

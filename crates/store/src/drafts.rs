@@ -211,7 +211,7 @@ impl Store {
         bases: Option<&[RevisionId]>,
     ) -> Result<Appended, Error> {
         self.write(|conn| {
-            let draft = hold(conn, id)?;
+            let draft = lock_draft(conn, id)?;
             if let Some(first) = events.first()
                 && let Some(known) = by_key(conn, id, first.key)?
             {
@@ -258,7 +258,7 @@ impl Store {
         let result = self.record_edit_and(
             edit,
             |conn| {
-                let draft = hold(conn, id)?;
+                let draft = lock_draft(conn, id)?;
                 if let Some(revision) = draft.revision {
                     return revision_with(conn, revision).map(Some);
                 }
@@ -334,7 +334,7 @@ fn find(conn: &mut AnyConnection, id: DraftId) -> Result<Option<Draft>, Error> {
 }
 
 /// The draft, which nobody else changes until the transaction ends.
-fn hold(conn: &mut AnyConnection, id: DraftId) -> Result<Draft, Error> {
+fn lock_draft(conn: &mut AnyConnection, id: DraftId) -> Result<Draft, Error> {
     if let AnyConnection::Postgres(postgres) = conn {
         let row = drafts::table.find(id.to_string()).select(drafts::id).for_update();
         row.first::<String>(postgres).optional()?;

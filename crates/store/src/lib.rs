@@ -63,7 +63,7 @@ pub use open::{existing_database, set_database_aside};
 pub use queue::{DeadLetter, Leased, Ticket};
 pub use release::{Release, UnknownRelease};
 pub use revisions::Revision;
-pub use runs::{Activity, Claim, ClaimedRun, Finished, Output, Standing};
+pub use runs::{Activity, Claim, ClaimStatus, ClaimedRun, Finished, Output};
 pub use sessions::{ApiToken, Flash, Session, SessionId, SessionToken};
 pub use steps::{Edit, Finding, Reach, Request, Severity, StepState, StepStatus};
 

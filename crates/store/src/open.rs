@@ -108,7 +108,7 @@ impl Store {
 }
 
 /// What ends a wait for a server that has vanished without a word, host and all; in seconds, the last in milliseconds.
-const PATIENCE: [(&str, u32); 5] = [
+const TCP_TIMEOUTS: [(&str, u32); 5] = [
     ("connect_timeout", 10),
     ("keepalives_idle", 15),
     ("keepalives_interval", 5),
@@ -116,10 +116,10 @@ const PATIENCE: [(&str, u32); 5] = [
     ("tcp_user_timeout", 20_000),
 ];
 
-/// The address of PostgreSQL with [`PATIENCE`], as far as it has none of its own.
+/// The address of PostgreSQL with [`TCP_TIMEOUTS`], as far as it has none of its own.
 fn with_patience(url: &str) -> String {
     let mut url = url.to_owned();
-    for (name, value) in PATIENCE {
+    for (name, value) in TCP_TIMEOUTS {
         if !url.contains(&format!("{name}=")) {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(&format!("{name}={value}"));
@@ -227,7 +227,7 @@ fn schema_version(connection: &mut AnyConnection) -> Result<Option<(i32, i32)>, 
 }
 
 #[derive(QueryableByName)]
-struct Found {
+struct Flag {
     #[diesel(sql_type = Integer)]
     found: i32,
 }
@@ -239,7 +239,7 @@ pub(crate) fn table_exists(connection: &mut AnyConnection, table: &str) -> Resul
         }
         AnyConnection::Postgres(_) => "SELECT CAST(to_regclass($1) IS NOT NULL AS INTEGER) AS found",
     };
-    let row: Found = diesel::sql_query(query).bind::<Text, _>(table).get_result(connection)?;
+    let row: Flag = diesel::sql_query(query).bind::<Text, _>(table).get_result(connection)?;
     Ok(row.found > 0)
 }
 

@@ -156,7 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// A failing database.
-    pub fn bury(&self, ticket: Ticket, reason: &str) -> Result<(), Error> {
+    pub fn dead_letter(&self, ticket: Ticket, reason: &str) -> Result<(), Error> {
         self.write(|conn| {
             let row = queue_messages::table.find(ticket.0);
             let columns = (queue_messages::queue, queue_messages::message, queue_messages::attempts);

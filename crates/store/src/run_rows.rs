@@ -138,7 +138,7 @@ pub(crate) fn ensure(conn: &mut AnyConnection, data_file: DataFileId, step: Step
 }
 
 /// How a step stands after a run or an edit.
-pub(crate) struct Settled<'a> {
+pub(crate) struct StepOutcome<'a> {
     /// Done, stale or failed.
     pub(crate) state: &'static str,
     pub(crate) reason: Option<&'a str>,
@@ -152,7 +152,7 @@ pub(crate) fn settle(
     conn: &mut AnyConnection,
     data_file: DataFileId,
     step: Step,
-    settled: &Settled<'_>,
+    settled: &StepOutcome<'_>,
 ) -> Result<(), Error> {
     ensure(conn, data_file, step)?;
     if let Some(parameters) = settled.parameters {

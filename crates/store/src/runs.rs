@@ -10,9 +10,9 @@ use workflow::message::{SCHEMA, derived_id};
 use workflow::{FileType, Key, Message, Step, Task, Worker};
 
 use crate::connection::{AnyConnection, lock_data_file};
-use crate::consequences::{self, Ended};
+use crate::consequences::{self, CompletedStep};
 use crate::revisions::{self as revision_rows, NewRevision, Origin};
-use crate::run_rows::{self as rows, NewRun, Settled, state};
+use crate::run_rows::{self as rows, NewRun, StepOutcome, state};
 use crate::schema::{outbox as outbox_table, runs};
 use crate::{
     DataFileId, Error, Finding, Revision, RevisionId, RunId, Staged, Store, UserId, clock, json as json_text,
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// For how long results wait for a database that is away, and how often they are offered.
-const FINISH_PATIENCE: Duration = Duration::from_secs(120);
-const FINISH_PAUSE: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(120);
+const FINISH_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a worker is to do with a task message.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,7 @@ pub struct ClaimedRun {
 
 /// Whether a worker still holds its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ClaimStatus {
     /// It does.
     Held,
     /// Another claim has superseded it, or the data file is gone: stop, the results would be discarded.
@@ -132,7 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// A failing database.
-    pub fn progress(&self, run: &ClaimedRun, stage: &str, fraction: f64) -> Result<Standing, Error> {
+    pub fn progress(&self, run: &ClaimedRun, stage: &str, fraction: f64) -> Result<ClaimStatus, Error> {
         let changed = self.write(|conn| {
             let progress = (runs::stage.eq(stage), runs::fraction.eq(fraction.clamp(0.0, 1.0)));
             let held = runs::table
@@ -141,7 +141,7 @@ impl Store {
                 .filter(runs::state.eq(state::RUNNING));
             Ok(diesel::update(held).set(progress).execute(conn)?)
         })?;
-        Ok(if changed == 0 { Standing::Lost } else { Standing::Held })
+        Ok(if changed == 0 { ClaimStatus::Lost } else { ClaimStatus::Held })
     }
 
     /// Stores the results with everything that follows from them (revisions, lineage, the step's state, stale and
@@ -165,7 +165,7 @@ impl Store {
             .zip(&stored)
             .map(|((file_type, info), file)| NewRevision { file_type: *file_type, info, file })
             .collect();
-        let result = self.patiently(|conn| {
+        let result = self.write_with_retry(|conn| {
             if !holds(conn, run)? {
                 return Ok(Finished::Discarded);
             }
@@ -182,13 +182,13 @@ impl Store {
     }
 
     /// As [`Store::write`], again and again while the database is away: what took hours to compute is worth the wait.
-    fn patiently<T>(&self, work: impl Fn(&mut AnyConnection) -> Result<T, Error>) -> Result<T, Error> {
+    fn write_with_retry<T>(&self, work: impl Fn(&mut AnyConnection) -> Result<T, Error>) -> Result<T, Error> {
         let since = Instant::now();
         loop {
             match self.write(&work) {
-                Err(Error::Busy(error)) if since.elapsed() < FINISH_PATIENCE => {
+                Err(Error::Busy(error)) if since.elapsed() < FINISH_TIMEOUT => {
                     tracing::warn!(%error, "the database cannot take the results of a step; trying again");
-                    std::thread::sleep(FINISH_PAUSE);
+                    std::thread::sleep(FINISH_RETRY_INTERVAL);
                 }
                 written => return written,
             }
@@ -199,10 +199,10 @@ impl Store {
     ///
     /// # Errors
     /// A failing database.
-    pub fn fail(&self, run: &ClaimedRun, reason: &str) -> Result<Standing, Error> {
+    pub fn fail(&self, run: &ClaimedRun, reason: &str) -> Result<ClaimStatus, Error> {
         let standing = self.write(|conn| {
             if !holds(conn, run)? {
-                return Ok(Standing::Lost);
+                return Ok(ClaimStatus::Lost);
             }
             let failed = (
                 runs::state.eq(state::FAILED),
@@ -212,14 +212,14 @@ impl Store {
             );
             diesel::update(runs::table.find(run.run.to_string())).set(failed).execute(conn)?;
             let settled =
-                Settled { state: state::FAILED, reason: Some(reason), parameters: None, findings: None };
+                StepOutcome { state: state::FAILED, reason: Some(reason), parameters: None, findings: None };
             rows::settle(conn, run.data_file, run.step, &settled)?;
             let mut body = Map::new();
             body.insert("id".to_owned(), run.data_file.0.into());
             body.insert("reason".to_owned(), json!(reason));
             outbox::put(conn, &run.message(Key::Failed(Task::Step(run.step)), body))?;
             self.fault("before-commit")?;
-            Ok(Standing::Held)
+            Ok(ClaimStatus::Held)
         })?;
         self.outbox_written();
         Ok(standing)
@@ -229,10 +229,10 @@ impl Store {
     ///
     /// # Errors
     /// A failing database.
-    pub fn release(&self, run: &ClaimedRun) -> Result<Standing, Error> {
+    pub fn release(&self, run: &ClaimedRun) -> Result<ClaimStatus, Error> {
         self.write(|conn| {
             if !holds(conn, run)? {
-                return Ok(Standing::Lost);
+                return Ok(ClaimStatus::Lost);
             }
             let queued = (
                 runs::state.eq(state::QUEUED),
@@ -243,7 +243,7 @@ impl Store {
             );
             diesel::update(runs::table.find(run.run.to_string())).set(queued).execute(conn)?;
             rows::refresh(conn, run.data_file, run.step)?;
-            Ok(Standing::Held)
+            Ok(ClaimStatus::Held)
         })
     }
 
@@ -317,7 +317,7 @@ impl Store {
             runs::claim.eq(None::<String>),
         );
         diesel::update(runs::table.find(run.run.to_string())).set(done).execute(conn)?;
-        let settled = Settled {
+        let settled = StepOutcome {
             state: if stale.is_some() { state::STALE } else { state::DONE },
             reason: stale.as_deref(),
             parameters: Some(&run.parameters),
@@ -326,7 +326,7 @@ impl Store {
         rows::settle(conn, run.data_file, run.step, &settled)?;
         self.fault("after-step")?;
         let message = run.message(Key::Done(Task::Step(run.step)), run.body.clone());
-        let ended = Ended {
+        let ended = CompletedStep {
             data_file: run.data_file,
             owner: run.owner,
             step: run.step,

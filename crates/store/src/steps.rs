@@ -8,9 +8,9 @@ use workflow::message::{SCHEMA, derived_id};
 use workflow::{FileType, Key, Message, Step, Task, Worker};
 
 use crate::connection::{AnyConnection, lock_data_file};
-use crate::consequences::{self, Ended};
+use crate::consequences::{self, CompletedStep};
 use crate::revisions::{self as revision_rows, NewRevision, Origin};
-use crate::run_rows::{self as rows, NewRun, Settled, state};
+use crate::run_rows::{self as rows, NewRun, StepOutcome, state};
 use crate::schema::{revisions, runs, steps};
 use crate::{DataFileId, Error, Revision, RevisionId, RunId, Staged, Store, UserId, clock, json, outbox};
 
@@ -145,7 +145,7 @@ impl Store {
         for field in STEERING_FIELDS {
             body.shift_remove(field);
         }
-        self.accept(data_file, step, form_key, request_id, |_, _| Ok(Wish::Run(body)))
+        self.accept(data_file, step, form_key, request_id, |_, _| Ok(Admission::Run(body)))
     }
 
     /// All nine steps of a data file in the order of [`Step::ALL`], those without a row as
@@ -183,13 +183,13 @@ impl Store {
     ) -> Result<RunId, Error> {
         self.accept(data_file, step, None, request_id, |conn, _| {
             if let Some(active) = rows::in_state(conn, data_file, step, &[state::QUEUED, state::RUNNING])? {
-                return Ok(Wish::Already(active.run_id()?));
+                return Ok(Admission::Already(active.run_id()?));
             }
             let stored = rows::stored_parameters(conn, data_file, step)?;
             // What failed is repeated as it was; its parameters may say that it was to reach less far.
             let last = last_run(conn, data_file, step)?.filter(|run| run.state == state::FAILED);
             let failed = last.and_then(|run| run.parameters).map(|text| json::map(Some(&text)));
-            failed.or(stored).map(Wish::Run).ok_or(Error::NothingToRetry { data_file, step })
+            failed.or(stored).map(Admission::Run).ok_or(Error::NothingToRetry { data_file, step })
         })
     }
 
@@ -279,7 +279,7 @@ impl Store {
 const STEERING_FIELDS: [&str; 3] = ["invalidated", "has_params", "next_step_only"];
 
 /// What a request comes to, once the data file is held.
-enum Wish {
+enum Admission {
     Run(Map<String, Value>),
     Already(RunId),
 }
@@ -292,7 +292,7 @@ impl Store {
         step: Step,
         form_key: Option<Uuid>,
         request_id: Option<String>,
-        wish: impl FnOnce(&mut AnyConnection, UserId) -> Result<Wish, Error>,
+        wish: impl FnOnce(&mut AnyConnection, UserId) -> Result<Admission, Error>,
     ) -> Result<RunId, Error> {
         if step.worker() == Worker::Panel {
             return Err(Error::ByHand { step });
@@ -305,8 +305,8 @@ impl Store {
                 return first.run_id();
             }
             let fields = match wish(conn, owner)? {
-                Wish::Already(run) => return Ok(run),
-                Wish::Run(fields) => fields,
+                Admission::Already(run) => return Ok(run),
+                Admission::Run(fields) => fields,
             };
             let body = with_id(data_file, fields);
             let run = RunId(Uuid::new_v4());
@@ -411,7 +411,7 @@ impl EditRows<'_> {
             Origin { run: Some(run), step: Some(step), parameters: Some(&parameters), parents: self.parents };
         let revision = self.insert(conn, &origin)?;
         let findings = json::text(&self.findings)?;
-        let settled = Settled {
+        let settled = StepOutcome {
             state: if stale.is_some() { state::STALE } else { state::DONE },
             reason: stale.as_deref(),
             parameters: Some(&parameters),
@@ -423,7 +423,7 @@ impl EditRows<'_> {
         let next_step_only = body.get("next_step_only");
         consequences::record(
             conn,
-            &Ended { data_file, owner, step, done, next_step_only, request_id: self.request_id },
+            &CompletedStep { data_file, owner, step, done, next_step_only, request_id: self.request_id },
         )?;
         let message = Message {
             id: done,

@@ -1,7 +1,7 @@
 //! The errors of web services: what a visitor reads, and what the log keeps.
 //!
 //! Use [`Error`] in everything that answers a request. Its [`Code`] is the registry of what can go wrong, with the
-//! HTTP status; the message is for the visitor, `detail` for the log only. The middleware [`frame`](crate::frame())
+//! HTTP status; the message is for the visitor, `detail` for the log only. The middleware [`respond`](crate::respond())
 //! turns it into a page or, under `/api/v1`, into `application/problem+json`.
 
 use std::fmt;
@@ -33,7 +33,7 @@ pub enum Code {
     InvalidInput,
     /// Too many attempts.
     TooManyRequests,
-    /// Our fault.
+    /// 500: a defect of the server.
     Internal,
     /// Busy or stopping: worth another try.
     Unavailable,
@@ -175,13 +175,13 @@ impl Error {
         Self { fields, ..Self::new(Code::InvalidInput, message) }
     }
 
-    /// Our fault: the visitor reads that it was noted, the log keeps `detail`.
+    /// 500: a defect of the server. The visitor reads that it was noted; `detail` is for the log.
     pub fn internal(detail: impl fmt::Display) -> Self {
         Self::new(Code::Internal, "The error has been written to the log. Please try again.")
             .detail(detail.to_string())
     }
 
-    /// Our fault as well, but with words of its own where the disk is full.
+    /// 500 as well, with a message of its own for a full disk.
     pub fn writing(what: impl fmt::Display, error: &(dyn std::error::Error + 'static)) -> Self {
         let detail = format!("{what}: {}", store::chain(error));
         if !store::is_disk_full(error) {

@@ -165,7 +165,7 @@ impl FromRequest for Submitted {
         let request = request.clone();
         let mut payload = payload.take();
         Box::pin(async move {
-            let visitor = Visitor::of(&request)?;
+            let visitor = Visitor::extract(&request)?;
             let body = read(&request, &mut payload).await?;
             let values: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
             let sent = values.iter().find(|(name, _)| name == TOKEN_FIELD).map(|(_, value)| value.as_str());

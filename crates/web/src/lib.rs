@@ -1,7 +1,7 @@
 //! What every web service shares: sessions, ownership, protection against forged requests, base templates, static
 //! files, errors.
 //!
-//! A service puts a [`Site`] among the data of its application and wraps the application in [`frame()`]. Handlers then
+//! A service puts a [`Site`] among the data of its application and wraps the application in [`respond()`]. Handlers then
 //! say by their arguments what they need: [`Visitor`] (anybody), [`Login`] (an account), [`Owned`] (the data file of the
 //! path, which is the visitor's), [`Submitted`] (a form sent from a page of this site). What outlives its request, a stream or
 //! a socket, asks its [`Access`] again from time to time.
@@ -12,20 +12,20 @@
 mod assets;
 mod error;
 mod form;
-mod frame;
 mod limit;
 mod local;
 mod page;
+mod respond;
 mod session;
 pub mod upload;
 
 pub use assets::{Assets, serve as serve_asset};
 pub use error::{Code, Error, FieldError};
 pub use form::{Choice, Fields, Submitted};
-pub use frame::{RequestId, frame, problem};
 pub use limit::Limiter;
 pub use local::local_path;
 pub use page::{Category, Page, see_other, templates};
+pub use respond::{RequestId, problem, respond};
 pub use session::{Access, Login, Owned, SESSION_COOKIE, Visitor, api};
 
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// each other.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What a web service is told.
+/// Configuration of a web service.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Cookies only over TLS.

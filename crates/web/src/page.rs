@@ -100,8 +100,8 @@ impl Page {
     /// # Errors
     /// When the template or the store fails.
     pub fn render(mut self, request: &HttpRequest) -> Result<HttpResponse, Error> {
-        let site = Site::of(request)?;
-        let visitor = Visitor::of(request)?;
+        let site = Site::from_request(request)?;
+        let visitor = Visitor::extract(request)?;
         self.context.insert("assets", &format!("{}{}", site.settings.base, site.assets.prefix()));
         self.context.insert("modules", site.assets.modules());
         self.context.insert("csrf_token", visitor.csrf());

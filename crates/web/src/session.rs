@@ -41,11 +41,11 @@ impl Visitor {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+    pub fn extract(request: &HttpRequest) -> Result<Self, Error> {
         if let Some(visitor) = request.extensions().get::<Self>() {
             return Ok(visitor.clone());
         }
-        let site = Site::of(request)?;
+        let site = Site::from_request(request)?;
         let visitor = Self(Arc::new(Inner::load(request, site)?));
         request.extensions_mut().insert(visitor.clone());
         Ok(visitor)
@@ -136,7 +136,7 @@ impl FromRequest for Visitor {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request))
+        ready(Self::extract(request))
     }
 }
 
@@ -155,7 +155,7 @@ impl Login {
     ///
     /// # Errors
     /// When nobody is logged in, the token is not valid, or a script's changing request lacks the session's token.
-    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+    pub fn extract(request: &HttpRequest) -> Result<Self, Error> {
         if let Some(login) = request.extensions().get::<Self>() {
             return Ok(login.clone());
         }
@@ -170,10 +170,10 @@ impl Login {
             let refused =
                 || Error::new(Code::LoginNeeded, "The token is not valid. Create one under 'API tokens'.");
             let token = bearer(request).ok_or_else(refused)?;
-            let user = Site::of(request)?.store.user_by_token(token)?.ok_or_else(refused)?;
+            let user = Site::from_request(request)?.store.user_by_token(token)?.ok_or_else(refused)?;
             return Ok(Self { user, visitor: None });
         }
-        let visitor = Visitor::of(request)?;
+        let visitor = Visitor::extract(request)?;
         let Some(user) = visitor.user().cloned() else {
             return Err(Error::new(Code::LoginNeeded, "You are not logged in, or your session has ended."));
         };
@@ -190,7 +190,7 @@ impl FromRequest for Login {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request))
+        ready(Self::extract(request))
     }
 }
 
@@ -214,19 +214,19 @@ impl Owned {
     ///
     /// # Errors
     /// When nobody is logged in; when there is no such data file, or it is somebody else's: the answer is the same.
-    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
+    pub fn extract(request: &HttpRequest) -> Result<Self, Error> {
         Self::named(request, request.match_info().query("id"))
     }
 
     /// The visitor's data file with this id, where an address names it elsewhere than in the path.
     ///
     /// # Errors
-    /// As [`Owned::of`].
+    /// As [`Owned::extract`].
     pub fn named(request: &HttpRequest, text: &str) -> Result<Self, Error> {
-        let login = Login::of(request)?;
+        let login = Login::extract(request)?;
         let missing = |id: &str| Error::not_found(format!("Workflow {id}"));
         let id: i32 = text.parse().map_err(|_| missing(text))?;
-        let file = Site::of(request)?.store.data_file(DataFileId(id))?;
+        let file = Site::from_request(request)?.store.data_file(DataFileId(id))?;
         let file = file.filter(|file| file.owner == login.user.id).ok_or_else(|| missing(text))?;
         Ok(Self { login, file })
     }
@@ -286,7 +286,7 @@ impl FromRequest for Owned {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request))
+        ready(Self::extract(request))
     }
 }
 
@@ -338,7 +338,7 @@ pub(crate) fn login_address(request: &HttpRequest) -> String {
     let wanted = if is_safe(request.method()) {
         let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
         // A proxy may have taken the beginning of the path away.
-        let base = Site::of(request).map_or("", |site| site.settings.base);
+        let base = Site::from_request(request).map_or("", |site| site.settings.base);
         path.map(|path| if path.starts_with(base) { path } else { format!("{base}{path}") })
     } else {
         // What was sent is lost, and its address may not be a page; the page with the form is one.
@@ -364,7 +364,7 @@ fn referring_page(request: &HttpRequest) -> Option<String> {
 impl Site {
     /// # Errors
     /// When the service was composed without one.
-    pub fn of(request: &HttpRequest) -> Result<&Self, Error> {
+    pub fn from_request(request: &HttpRequest) -> Result<&Self, Error> {
         let site = request.app_data::<web::Data<Self>>();
         site.map(|site| site.get_ref())
             .ok_or_else(|| Error::internal("no Site among the data of the application"))

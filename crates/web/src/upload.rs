@@ -37,7 +37,7 @@ pub struct Upload {
 
 /// A multipart form with at most one file.
 #[derive(Debug)]
-pub struct Multi {
+pub struct MultipartForm {
     /// The text fields.
     pub fields: Fields,
     /// The file of the field `file`, if one was chosen.
@@ -53,8 +53,8 @@ pub async fn read(
     login: &Login,
     payload: Payload,
     extension: &str,
-) -> Result<Multi, Error> {
-    let site = Site::of(request)?;
+) -> Result<MultipartForm, Error> {
+    let site = Site::from_request(request)?;
     let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
     // A request with an API token needs no other: no other site can send it.
     let mut trusted = match &login.visitor {
@@ -106,7 +106,7 @@ pub async fn read(
     if !trusted && let Some(visitor) = &login.visitor {
         visitor.check_token(None)?;
     }
-    Ok(Multi { fields: Fields::new(values), file })
+    Ok(MultipartForm { fields: Fields::new(values), file })
 }
 
 /// Reads a form that may come with a file, or without one as an ordinary form.
@@ -118,13 +118,13 @@ pub async fn read_either(
     login: &Login,
     payload: Payload,
     extension: &str,
-) -> Result<Multi, Error> {
+) -> Result<MultipartForm, Error> {
     let kind = request.headers().get(CONTENT_TYPE);
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes())) {
         return read(request, login, payload, extension).await;
     }
     let submitted = Submitted::from_request(request, &mut payload.into_inner()).await?;
-    Ok(Multi { fields: submitted.fields, file: None })
+    Ok(MultipartForm { fields: submitted.fields, file: None })
 }
 
 const FORM: &str = "multipart/form-data";

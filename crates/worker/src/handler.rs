@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use broker::{Bus, Delivery, Handler, Outcome};
 use service::{Context, Metrics};
-use store::{Claim, ClaimedRun, Finished, RunId, Standing, Store};
+use store::{Claim, ClaimStatus, ClaimedRun, Finished, RunId, Store};
 use tokio::sync::mpsc;
 use workflow::message::SCHEMA;
 use workflow::{Key, Message, Task};
 
 use crate::progress::Superseded;
-use crate::{Job, MAX_ATTEMPTS, Made, Report, StepError, Steps};
+use crate::{Job, MAX_ATTEMPTS, Report, StepError, StepOutput, Steps};
 
 /// How long a task waits when the store cannot be asked.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_BACKOFF: Duration = Duration::from_secs(1);
 /// Reports on their way to the watchers.
 const WATCHER_BACKLOG: usize = 64;
 
@@ -28,12 +28,12 @@ pub(crate) struct Worker {
     steps: Arc<dyn Steps>,
     threads: Arc<rayon::ThreadPool>,
     watchers: mpsc::Sender<Message>,
-    in_hand: Arc<Mutex<HashMap<RunId, ClaimedRun>>>,
+    in_flight: Arc<Mutex<HashMap<RunId, ClaimedRun>>>,
 }
 
 /// How a computation ended.
-enum Ended {
-    Made(Made),
+enum RunOutcome {
+    StepOutput(StepOutput),
     Failed(String),
     Superseded,
     Store(store::Error),
@@ -59,15 +59,15 @@ impl Worker {
             steps,
             threads: Arc::new(threads),
             watchers,
-            in_hand: Arc::default(),
+            in_flight: Arc::default(),
         }
     }
 
     /// Gives back what is in hand: the grace period is over.
-    pub(crate) async fn give_back(&self) {
+    pub(crate) async fn release_all(&self) {
         let runs: Vec<_> = {
-            let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-            in_hand.drain().map(|(_, run)| run).collect()
+            let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+            in_flight.drain().map(|(_, run)| run).collect()
         };
         for run in runs {
             tracing::warn!(run = %run.run, step = %run.step, "not finished in time: given back");
@@ -92,11 +92,11 @@ impl Worker {
         let done = message.follow(Key::Done(Task::Invalidate), message.body.clone());
         if let Err(error) = self.on_store(move |store| store.invalidate_by_message(&message)).await {
             tracing::warn!(%error, "could not mark steps as stale; trying again");
-            return Outcome::Wait { after: STORE_PAUSE };
+            return Outcome::Wait { after: STORE_BACKOFF };
         }
         match self.bus.publish(&[done]).await {
             Ok(()) => Outcome::Ack,
-            Err(_) => Outcome::Wait { after: STORE_PAUSE },
+            Err(_) => Outcome::Wait { after: STORE_BACKOFF },
         }
     }
 
@@ -111,7 +111,7 @@ impl Worker {
             Ok(Claim::Rejected { reason }) => return Outcome::Reject { reason },
             Err(error) => {
                 tracing::warn!(key = message.key, %error, "could not claim a task; trying again");
-                return Outcome::Wait { after: STORE_PAUSE };
+                return Outcome::Wait { after: STORE_BACKOFF };
             }
         };
         if run.attempt > MAX_ATTEMPTS {
@@ -120,10 +120,10 @@ impl Worker {
                  grid may help",
                 run.step.title()
             );
-            let told = self.end(&run, Ended::Failed(reason.clone())).await;
+            let told = self.end(&run, RunOutcome::Failed(reason.clone())).await;
             return if told == Outcome::Ack { Outcome::Reject { reason } } else { told };
         }
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(run.run, run.clone());
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(run.run, run.clone());
         let started = Instant::now();
         tracing::info!(
             run = %run.run, step = %run.step, data_file = run.data_file.0, attempt = run.attempt,
@@ -131,14 +131,14 @@ impl Worker {
         );
         let ended = self.compute(run.clone(), message).await;
         let outcome = match &ended {
-            Ended::Made(_) => "done",
-            Ended::Failed(_) => "failed",
-            Ended::Superseded => "superseded",
-            Ended::Store(_) => "retried",
+            RunOutcome::StepOutput(_) => "done",
+            RunOutcome::Failed(_) => "failed",
+            RunOutcome::Superseded => "superseded",
+            RunOutcome::Store(_) => "retried",
         };
         let seconds = started.elapsed().as_secs_f64();
         let answer = self.end(&run, ended).await;
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&run.run);
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&run.run);
         tracing::info!(run = %run.run, step = %run.step, outcome, seconds, request = run.request_id, "step ended");
         let labels = [("step", run.step.as_str()), ("outcome", outcome)];
         self.metrics.add("climsim_step_runs_total", &labels, 1.0);
@@ -147,7 +147,7 @@ impl Worker {
     }
 
     /// Computes in a thread of its own, whatever happens there.
-    async fn compute(&self, run: ClaimedRun, message: Message) -> Ended {
+    async fn compute(&self, run: ClaimedRun, message: Message) -> RunOutcome {
         let (steps, threads) = (Arc::clone(&self.steps), Arc::clone(&self.threads));
         let (store, watchers) = (self.store.clone(), self.watchers.clone());
         let step = run.step;
@@ -157,11 +157,11 @@ impl Worker {
             catch_unwind(AssertUnwindSafe(|| threads.install(|| steps.run(&job, &report))))
         });
         match computed.await {
-            Ok(Ok(Ok(made))) => Ended::Made(made),
-            Ok(Ok(Err(StepError::Failed(reason)))) => Ended::Failed(reason),
-            Ok(Ok(Err(StepError::Store(error)))) => Ended::Store(error),
-            Ok(Err(panic)) if panic.is::<Superseded>() => Ended::Superseded,
-            Ok(Err(_)) | Err(_) => Ended::Failed(format!(
+            Ok(Ok(Ok(made))) => RunOutcome::StepOutput(made),
+            Ok(Ok(Err(StepError::Failed(reason)))) => RunOutcome::Failed(reason),
+            Ok(Ok(Err(StepError::Store(error)))) => RunOutcome::Store(error),
+            Ok(Err(panic)) if panic.is::<Superseded>() => RunOutcome::Superseded,
+            Ok(Err(_)) | Err(_) => RunOutcome::Failed(format!(
                 "{} met an error of the program itself, not of your data: please report it (the log of the worker \
                  names the place)",
                 step.title()
@@ -170,22 +170,22 @@ impl Worker {
     }
 
     /// Writes down how a run ended; only then its message is acknowledged.
-    async fn end(&self, run: &ClaimedRun, ended: Ended) -> Outcome {
+    async fn end(&self, run: &ClaimedRun, ended: RunOutcome) -> Outcome {
         let run = run.clone();
         let written = match ended {
-            Ended::Made(made) => {
+            RunOutcome::StepOutput(made) => {
                 let finish =
                     move |store: &Store| store.finish(&run, made.outputs, &made.parents, &made.findings);
                 self.on_store(finish).await.map(|finished| finished == Finished::Discarded)
             }
-            Ended::Failed(reason) => {
+            RunOutcome::Failed(reason) => {
                 tracing::info!(run = %run.run, step = %run.step, reason, "step failed");
                 self.on_store(move |store| store.fail(&run, &reason))
                     .await
-                    .map(|standing| standing == Standing::Lost)
+                    .map(|standing| standing == ClaimStatus::Lost)
             }
-            Ended::Superseded => Ok(true),
-            Ended::Store(error) => Err(store::chain(&error)),
+            RunOutcome::Superseded => Ok(true),
+            RunOutcome::Store(error) => Err(store::chain(&error)),
         };
         match written {
             Ok(discarded) => {
@@ -199,7 +199,7 @@ impl Worker {
             Err(error) => {
                 // The store counts how often it has begun; what the store itself did not take is not the task's fault.
                 tracing::warn!(%error, "could not write down how a run ended; it runs again");
-                Outcome::Wait { after: STORE_PAUSE }
+                Outcome::Wait { after: STORE_BACKOFF }
             }
         }
     }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use parameters::Fields;
 pub use progress::Report;
-pub use steps::{Job, Made, StepError, Steps};
+pub use steps::{Job, StepError, StepOutput, Steps};
 
 /// How often a run may be begun (crashes of the worker included) before it counts as failed.
 pub const MAX_ATTEMPTS: u32 = 5;
@@ -81,7 +81,7 @@ pub async fn run(
     tokio::select! {
         () = context.bus.consume(queue, consumer, stop) => {}
         () = async { told.cancelled().await; tokio::time::sleep(settings.stop_grace).await } => {
-            handler.give_back().await;
+            handler.release_all().await;
         }
     }
     Ok(())

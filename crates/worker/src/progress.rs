@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use store::{ClaimedRun, Standing, Store};
+use store::{ClaimStatus, ClaimedRun, Store};
 use tokio::sync::mpsc;
 use workflow::{Key, Message, Task};
 
@@ -47,8 +47,8 @@ impl Report {
             *last = Instant::now();
         }
         match self.store.progress(&self.run, stage, fraction) {
-            Ok(Standing::Held) => {}
-            Ok(Standing::Lost) => std::panic::resume_unwind(Box::new(Superseded)),
+            Ok(ClaimStatus::Held) => {}
+            Ok(ClaimStatus::Lost) => std::panic::resume_unwind(Box::new(Superseded)),
             // How far it is, is not worth failing for.
             Err(error) => tracing::debug!(%error, "progress not noted"),
         }

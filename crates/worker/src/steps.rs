@@ -14,7 +14,7 @@ pub trait Steps: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it cannot be computed, in words for the modeller; or that the store failed, which is worth another try.
-    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError>;
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<StepOutput, StepError>;
 }
 
 /// One run and what it needs.
@@ -44,7 +44,7 @@ impl Job<'_> {
 
 /// What a run has made.
 #[derive(Debug, Default)]
-pub struct Made {
+pub struct StepOutput {
     /// Files, in the order in which their revisions are numbered.
     pub outputs: Vec<Output>,
     /// The revisions that were read.

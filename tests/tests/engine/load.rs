@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often pages are looked at.
-const PULSE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the modeller thinks between two pipelines: each leaves 20 MB behind.
 const THOUGHT: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ pub(crate) struct Load {
 }
 
 /// What there was to a [`Load`].
-pub(crate) struct Used {
+pub(crate) struct LoadSummary {
     pub(crate) workflows: usize,
     pub(crate) looks: usize,
     pub(crate) failed: usize,
@@ -71,7 +71,7 @@ pub(crate) struct Used {
     pub(crate) strokes: usize,
 }
 
-impl std::fmt::Display for Used {
+impl std::fmt::Display for LoadSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { workflows, looks, failed, clicks, connections, strokes } = self;
         write!(
@@ -137,10 +137,10 @@ impl Load {
             );
             self.goes_on().await.with_context(|| what.to_owned())?;
             // Every page has been looked at a few times without a failure.
-            if since.elapsed() > PULSE * 15 {
+            if since.elapsed() > POLL_INTERVAL * 15 {
                 break seconds;
             }
-            tokio::time::sleep(PULSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         };
         if self.editing.is_none() {
             return Ok((pages.as_secs_f64(), 0.0));
@@ -156,7 +156,7 @@ impl Load {
             }
             self.goes_on().await.with_context(|| what.to_owned())?;
             ensure!(back.elapsed() <= GRACE, "{what}: the editor does not come back");
-            tokio::time::sleep(PULSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -184,14 +184,14 @@ impl Load {
     ///
     /// # Errors
     /// Something is lost or doubled.
-    pub(crate) async fn end(mut self) -> Result<Used> {
+    pub(crate) async fn end(mut self) -> Result<LoadSummary> {
         self.stop.store(true, Ordering::SeqCst);
         (&mut self.looking).await.context("the one who looks")?;
         let workflows = (&mut self.modelling).await.context("the modeller")??;
         for workflow in &workflows {
             self.visitor.routed_once(*workflow).await?;
         }
-        let mut used = Used {
+        let mut used = LoadSummary {
             workflows: workflows.len(),
             looks: *self.looked.lock().unwrap_or_else(PoisonError::into_inner),
             failed: self.failed(),
@@ -234,7 +234,7 @@ async fn look(
     failures: Arc<Mutex<Vec<Failure>>>,
     looked: Arc<Mutex<usize>>,
 ) {
-    let mut pulse = tokio::time::interval(PULSE);
+    let mut pulse = tokio::time::interval(POLL_INTERVAL);
     pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for page in pages.iter().cycle() {
         if stop.load(Ordering::SeqCst) {

@@ -13,7 +13,7 @@ use crate::load::{Load, fine};
 const MANY: usize = 12;
 
 /// How long a stopped service stays away: longer than anything waits for it, so that whoever needs it has given up by then.
-const PAUSE: Duration = Duration::from_secs(30);
+const OUTAGE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> Result<()> {
@@ -50,7 +50,7 @@ async fn each_service_is_restarted_killed_recreated_and_stopped_under_load() -> 
                 for service in &stopped {
                     stack.compose(&["stop", service])?;
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(OUTAGE).await;
                 stack.compose(&[&["start"], &stopped[..]].concat())?;
                 let (what, back) = (stopped.join(", "), Instant::now());
                 let (pages, editor) = load.recovered(&format!("{what}, stopped and started"), back).await?;

@@ -12,7 +12,7 @@ use end_to_end::{binary, terminate};
 use serde_json::Value;
 use testkit::{PostgresDatabase, free_ports};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A database behind a folder of sockets that can be taken away and brought back.
 struct Server {
@@ -98,7 +98,7 @@ impl Service {
 
     /// Waits until it lacks the database, or does not.
     async fn lacks_database(&mut self, wanted: bool) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let missing = self.lacks().await?;
             if missing.as_ref().is_some_and(|missing| missing["database"].is_string() == wanted) {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// How long it may take to hear of something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Debian's Python, which has Debian's pika.
 const PYTHON: &str = "/usr/bin/python3";
@@ -67,7 +67,7 @@ impl Stranger {
     }
 
     async fn next(&mut self) -> Result<Value> {
-        let line = tokio::time::timeout(PATIENCE, self.says.next_line()).await;
+        let line = tokio::time::timeout(TIMEOUT, self.says.next_line()).await;
         let line = line.context("nothing came in time")??.context("the stranger has ended")?;
         Ok(serde_json::from_str(&line)?)
     }

@@ -137,9 +137,9 @@ impl World {
     }
 }
 
-type Known = Data<Mutex<World>>;
+type SharedWorld = Data<Mutex<World>>;
 
-fn locked(world: &Known) -> MutexGuard<'_, World> {
+fn locked(world: &SharedWorld) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -185,7 +185,7 @@ macro_rules! let_in {
     };
 }
 
-async fn environments(request: HttpRequest, world: Known) -> HttpResponse {
+async fn environments(request: HttpRequest, world: SharedWorld) -> HttpResponse {
     if let Some(elsewhere) = &locked(&world).elsewhere {
         return HttpResponse::TemporaryRedirect().insert_header(("Location", elsewhere.as_str())).finish();
     }
@@ -204,13 +204,13 @@ fn stack(world: &World) -> Value {
     json!({ "Id": 7, "Name": "climsim", "Type": 2, "EndpointId": 2, "Status": 1, "Env": world.variables, "GitConfig": git })
 }
 
-async fn stacks(request: HttpRequest, world: Known) -> HttpResponse {
+async fn stacks(request: HttpRequest, world: SharedWorld) -> HttpResponse {
     let_in!(request);
     let other = json!({ "Id": 6, "Name": "climsim", "EndpointId": 1, "Env": [] });
     HttpResponse::Ok().json(json!([other, stack(&locked(&world))]))
 }
 
-async fn file(request: HttpRequest, world: Known, id: Path<i64>) -> HttpResponse {
+async fn file(request: HttpRequest, world: SharedWorld, id: Path<i64>) -> HttpResponse {
     let_in!(request);
     if *id != 7 {
         return error(
@@ -226,7 +226,7 @@ type Parameters = Query<BTreeMap<String, String>>;
 
 async fn update(
     request: HttpRequest,
-    world: Known,
+    world: SharedWorld,
     id: Path<i64>,
     query: Parameters,
     body: Json<Value>,
@@ -246,7 +246,12 @@ async fn update(
     HttpResponse::Ok().json(stack(&world))
 }
 
-async fn git_redeploy(request: HttpRequest, world: Known, id: Path<i64>, body: Json<Value>) -> HttpResponse {
+async fn git_redeploy(
+    request: HttpRequest,
+    world: SharedWorld,
+    id: Path<i64>,
+    body: Json<Value>,
+) -> HttpResponse {
     let_in!(request);
     let mut world = locked(&world);
     world.changes.push(("PUT".into(), format!("stacks/{id}/git/redeploy"), body.0.clone()));
@@ -259,7 +264,7 @@ async fn git_redeploy(request: HttpRequest, world: Known, id: Path<i64>, body: J
     HttpResponse::Ok().json(stack(&world))
 }
 
-async fn containers(request: HttpRequest, world: Known) -> HttpResponse {
+async fn containers(request: HttpRequest, world: SharedWorld) -> HttpResponse {
     let_in!(request);
     let world = locked(&world);
     let listed: Vec<Value> = world
@@ -279,7 +284,7 @@ async fn containers(request: HttpRequest, world: Known) -> HttpResponse {
     HttpResponse::Ok().json(listed)
 }
 
-async fn inspect(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
+async fn inspect(request: HttpRequest, world: SharedWorld, id: Path<String>) -> HttpResponse {
     let_in!(request);
     let mut world = locked(&world);
     if id.as_str() != "helper" {
@@ -293,7 +298,7 @@ async fn inspect(request: HttpRequest, world: Known, id: Path<String>) -> HttpRe
     }
 }
 
-async fn image(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
+async fn image(request: HttpRequest, world: SharedWorld, id: Path<String>) -> HttpResponse {
     let_in!(request);
     let world = locked(&world);
     let image = id.strip_prefix("image-of-").and_then(|service| world.containers.get(service));
@@ -307,7 +312,7 @@ async fn image(request: HttpRequest, world: Known, id: Path<String>) -> HttpResp
     }))
 }
 
-async fn volume(request: HttpRequest, world: Known, name: Path<String>) -> HttpResponse {
+async fn volume(request: HttpRequest, world: SharedWorld, name: Path<String>) -> HttpResponse {
     let_in!(request);
     if locked(&world).volumes.contains(name.as_str()) {
         return HttpResponse::Ok().json(json!({ "Name": *name }));
@@ -315,13 +320,18 @@ async fn volume(request: HttpRequest, world: Known, name: Path<String>) -> HttpR
     error(404, &format!("get {name}: no such volume"), "")
 }
 
-async fn create(request: HttpRequest, world: Known, body: Json<Value>) -> HttpResponse {
+async fn create(request: HttpRequest, world: SharedWorld, body: Json<Value>) -> HttpResponse {
     let_in!(request);
     locked(&world).changes.push(("POST".into(), "containers/create".into(), body.0));
     HttpResponse::Created().json(json!({ "Id": "helper" }))
 }
 
-async fn act(request: HttpRequest, world: Known, way: Path<(String, String)>, body: Bytes) -> HttpResponse {
+async fn act(
+    request: HttpRequest,
+    world: SharedWorld,
+    way: Path<(String, String)>,
+    body: Bytes,
+) -> HttpResponse {
     let_in!(request);
     let (id, verb) = way.into_inner();
     let mut world = locked(&world);
@@ -339,7 +349,7 @@ async fn act(request: HttpRequest, world: Known, way: Path<(String, String)>, bo
     HttpResponse::NoContent().finish()
 }
 
-async fn remove(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
+async fn remove(request: HttpRequest, world: SharedWorld, id: Path<String>) -> HttpResponse {
     let_in!(request);
     let what = format!("containers/{id}?{}", request.query_string());
     locked(&world).changes.push(("DELETE".into(), what, Value::Null));
@@ -354,7 +364,7 @@ fn framed(kind: u8, text: &str) -> Vec<u8> {
     bytes
 }
 
-async fn logs(request: HttpRequest, world: Known, id: Path<String>, query: Parameters) -> HttpResponse {
+async fn logs(request: HttpRequest, world: SharedWorld, id: Path<String>, query: Parameters) -> HttpResponse {
     let_in!(request);
     let mut out = Vec::new();
     if id.as_str() == "helper" {
@@ -370,7 +380,7 @@ async fn logs(request: HttpRequest, world: Known, id: Path<String>, query: Param
     HttpResponse::Ok().content_type("application/vnd.docker.multiplexed-stream").body(out)
 }
 
-async fn exec_start(request: HttpRequest, world: Known, id: Path<String>) -> HttpResponse {
+async fn exec_start(request: HttpRequest, world: SharedWorld, id: Path<String>) -> HttpResponse {
     let_in!(request);
     let world = locked(&world);
     let service = id.rsplit_once('-').map_or(id.as_str(), |(service, _)| service);
@@ -394,7 +404,7 @@ async fn exec_state(request: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "ExitCode": 0, "Running": false }))
 }
 
-async fn watchtower(request: HttpRequest, world: Known) -> HttpResponse {
+async fn watchtower(request: HttpRequest, world: SharedWorld) -> HttpResponse {
     let bearer = request.headers().get("Authorization").and_then(|value| value.to_str().ok());
     if bearer != Some(&format!("Bearer {WATCHTOWER_TOKEN}")) {
         return HttpResponse::Unauthorized().finish();
@@ -407,7 +417,7 @@ async fn watchtower(request: HttpRequest, world: Known) -> HttpResponse {
 }
 
 /// Two tags a page.
-async fn paged(world: Known, query: Parameters, request: HttpRequest) -> HttpResponse {
+async fn paged(world: SharedWorld, query: Parameters, request: HttpRequest) -> HttpResponse {
     let pages = locked(&world).pages.clone();
     let last = query.get("last").map(String::as_str).unwrap_or_default();
     let rest: Vec<String> = pages.into_iter().filter(|tag| tag.as_str() > last).collect();

@@ -27,7 +27,7 @@ impl Tool {
     }
 
     /// Runs a command line, off the runtime's threads, which serve the peers.
-    pub(crate) async fn run(&self, line: &str) -> Result<Said> {
+    pub(crate) async fn run(&self, line: &str) -> Result<ToolOutput> {
         let mut command = Command::new(binary("stackctl"));
         command.args(line.split_whitespace()).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -36,11 +36,15 @@ impl Tool {
         self.said(line, &output)
     }
 
-    pub(crate) fn said(&self, line: &str, output: &Output) -> Result<Said> {
+    pub(crate) fn said(&self, line: &str, output: &Output) -> Result<ToolOutput> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
         let status = output.status.code().with_context(|| format!("{line}: killed"))?;
-        let said =
-            Said { line: line.to_owned(), status, out: text(&output.stdout), err: text(&output.stderr) };
+        let said = ToolOutput {
+            line: line.to_owned(),
+            status,
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        };
         for secret in &self.secrets {
             ensure!(!said.out.contains(secret) && !said.err.contains(secret), "a secret is told: {said:?}");
         }
@@ -50,14 +54,14 @@ impl Tool {
 
 /// What it answered.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct ToolOutput {
     pub(crate) line: String,
     pub(crate) status: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Said {
+impl ToolOutput {
     /// It did what it was asked, and all is well.
     pub(crate) fn well(self) -> Result<Self> {
         ensure!(self.status == 0, "{self:?}");

@@ -12,11 +12,11 @@ use super::{Changes, Error, fixes, values};
 use crate::Elevation;
 
 /// The widest channel, cells.
-const MOST_WIDTH: u32 = 100;
+const MAX_WIDTH: u32 = 100;
 /// The most passes of smoothing.
-const MOST_PASSES: u32 = 100;
+const MAX_PASSES: u32 = 100;
 /// The most cells that one action carries with their values.
-const MOST_COPIED: usize = 250_000;
+const MAX_COPIED: usize = 250_000;
 
 /// One edit.
 ///
@@ -328,8 +328,8 @@ impl Action {
             }
             Operation::OpenChannel { line, width, depth_m } => {
                 on_seas()?;
-                if !(1..=MOST_WIDTH).contains(width) {
-                    return Err(Error::Width { width: *width, most: MOST_WIDTH });
+                if !(1..=MAX_WIDTH).contains(width) {
+                    return Err(Error::Width { width: *width, most: MAX_WIDTH });
                 }
                 if !(*depth_m > 0.0 && depth_m.is_finite()) {
                     return Err(Error::Depth { depth_m: *depth_m });
@@ -346,13 +346,13 @@ impl Action {
                     return Err(no_meaning());
                 }
                 match passes {
-                    1..=MOST_PASSES => Ok(()),
-                    _ => Err(Error::Passes { passes: *passes, most: MOST_PASSES }),
+                    1..=MAX_PASSES => Ok(()),
+                    _ => Err(Error::Passes { passes: *passes, most: MAX_PASSES }),
                 }
             }
             Operation::Copy { cells, .. } => {
-                if cells.len() > MOST_COPIED {
-                    return Err(Error::TooManyCells { cells: cells.len(), most: MOST_COPIED });
+                if cells.len() > MAX_COPIED {
+                    return Err(Error::TooManyCells { cells: cells.len(), most: MAX_COPIED });
                 }
                 for value in cells.iter().filter_map(|cell| cell.value) {
                     finite("a copied value", value)?;

@@ -44,7 +44,7 @@ pub struct Consequences {
 ///
 /// # Errors
 /// [`Error`] says what is wrong with the topography.
-pub fn of(
+pub fn compute(
     map: &Map,
     values: ArrayView2<f64>,
     ocean: Option<&Points>,

@@ -189,7 +189,7 @@ impl Document {
     /// Does an action. Commands that were undone are forgotten.
     ///
     /// # Errors
-    /// Actions that cannot be meant ([`Action::check`]); nothing is changed then.
+    /// Invalid actions ([`Action::check`]); nothing is changed then.
     pub fn apply(&mut self, action: Action) -> Result<Changes, Error> {
         let outcome = action.outcome(&self.map, self.values.view(), self.data_type)?;
         self.forget_undone();
@@ -263,7 +263,7 @@ impl Document {
     /// What an action would do; `maps` are the derived maps of the present values.
     ///
     /// # Errors
-    /// Actions that cannot be meant.
+    /// Invalid actions.
     pub fn preview(&self, action: &Action, maps: &Maps) -> Result<Preview, Error> {
         let outcome = action.outcome(&self.map, self.values.view(), self.data_type)?;
         let mut values = self.values.clone();

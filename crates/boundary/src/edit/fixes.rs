@@ -147,7 +147,7 @@ impl PartialOrd for Height {
 }
 
 /// The most points that stand for a line on a map: six times around a global map of a minute of arc.
-const MOST_SAMPLES: f64 = (1 << 19) as f64;
+const MAX_SAMPLES: f64 = (1 << 19) as f64;
 
 /// Makes sea along a line.
 ///
@@ -230,7 +230,7 @@ fn follow(map: &Map, line: &Line, mut visit: impl FnMut(usize)) -> Result<(), Er
 
 /// Refuses a line that would be followed for hours: it is no line on this map.
 fn check_length(points: &[Point], spacing: f64) -> Result<(), Error> {
-    if samples(points, spacing) > MOST_SAMPLES { Err(Error::LongLine) } else { Ok(()) }
+    if samples(points, spacing) > MAX_SAMPLES { Err(Error::LongLine) } else { Ok(()) }
 }
 
 /// How many points stand for a line.
@@ -264,7 +264,7 @@ fn parts(from: Point, to: Point, spacing: f64) -> f64 {
 /// The points of a line and further ones between them, at most `spacing` apart in each coordinate; further apart on lines
 /// that are too long for any map.
 pub(super) fn densified(points: &[Point], spacing: f64) -> impl Iterator<Item = Point> + '_ {
-    let spacing = spacing * (samples(points, spacing) / MOST_SAMPLES).max(1.0);
+    let spacing = spacing * (samples(points, spacing) / MAX_SAMPLES).max(1.0);
     let between = points.windows(2).flat_map(move |ends| {
         let [from, to] = [ends[0], ends[1]];
         let parts = parts(from, to, spacing) as usize;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Action, Filter, Operation, Point, Quantity, Rules, Selection};
 
 /// Deeper expressions than people click together are refused.
-const MOST_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 100;
 
 /// Why an entry cannot be read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -120,7 +120,7 @@ enum Primary {
 impl<'a> Parser<'a> {
     /// A comparison alone, or selections joined by `|` and `&`, of which the second binds more tightly.
     fn expression(&mut self, depth: usize) -> Result<Selection, Error> {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return Err(Error::TooDeep);
         }
         if self.number_is_next() {
@@ -151,7 +151,7 @@ impl<'a> Parser<'a> {
     }
 
     fn unary(&mut self, depth: usize) -> Result<Selection, Error> {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return Err(Error::TooDeep);
         }
         if self.take("~") {

@@ -117,7 +117,7 @@ impl Maps {
         if maps.has_any() {
             let elevation = maps.meaning;
             maps.sea = values.iter().map(|&value| elevation.is_sea(value)).collect();
-            maps.polar = Polar::of(map);
+            maps.polar = Polar::from_map(map);
             maps.pairs = map.joined_pairs();
             maps.follow_coast(map);
             let values = values.as_standard_layout();
@@ -317,7 +317,7 @@ impl Maps {
 }
 
 impl Polar {
-    fn of(map: &Map) -> Self {
+    fn from_map(map: &Map) -> Self {
         let mut polar = Self::default();
         let mut add = |cell: usize, lat: f64| {
             if lat < SOUTHERN_LIMIT_DEGREES {

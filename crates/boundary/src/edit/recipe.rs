@@ -64,7 +64,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    fn of(map: &Map) -> Self {
+    fn from_map(map: &Map) -> Self {
         let fingerprint = format!("{:016x}", map.fingerprint());
         Self { rows: map.rows(), columns: map.columns(), fingerprint }
     }
@@ -99,7 +99,7 @@ pub struct Report {
 
 impl Recipe {
     /// The recipe of the present values of a document.
-    pub fn of(document: &Document, variable: &str, title: &str) -> Self {
+    pub fn new(document: &Document, variable: &str, title: &str) -> Self {
         let map = document.map();
         Self {
             format: FORMAT.to_owned(),
@@ -107,7 +107,7 @@ impl Recipe {
             title: title.to_owned(),
             variable: variable.to_owned(),
             meaning: map.meaning(),
-            grid: Grid::of(map),
+            grid: Grid::from_map(map),
             actions: document.actions().into_iter().map(|action| located(action, map)).collect(),
         }
     }
@@ -149,7 +149,7 @@ impl Recipe {
         if meaning != self.meaning {
             return Err(Error::Meaning { recipe: self.meaning, map: meaning });
         }
-        let same_grid = self.grid == Grid::of(document.map());
+        let same_grid = self.grid == Grid::from_map(document.map());
         let reports = self.actions.iter().enumerate().map(|(number, action)| {
             let mut fitting = Fitting { map: document.map(), lost: Vec::new() };
             let fitted = if same_grid { Some(action.clone()) } else { fitting.action(action) };

@@ -246,7 +246,7 @@ impl Selection {
                         by_polygon(&mut mask, lon_lat, Some(360.0), |j| lon_deg[j], |i| lat_deg[i]);
                     }
                     Centres::Curvilinear(_) => {
-                        let limits = Limits::of(lon_lat);
+                        let limits = Limits::from_points(lon_lat);
                         by_cell(&mut mask, map, |[lon, lat]| {
                             turns(lon, Some(360.0))
                                 .into_iter()
@@ -332,7 +332,7 @@ fn by_polygon(
     y: impl Fn(usize) -> f64,
 ) {
     let columns: Vec<[Option<f64>; 3]> = (0..mask.columns).map(|j| turns(x(j), turn)).collect();
-    let limits = Limits::of(corners);
+    let limits = Limits::from_points(corners);
     for (i, row) in mask.cells.chunks_mut(mask.columns.max(1)).enumerate() {
         let y = y(i);
         if !(limits.low[1] <= y && y <= limits.high[1]) {
@@ -383,7 +383,7 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(points: &[Point]) -> Self {
+    fn from_points(points: &[Point]) -> Self {
         let mut limits = Self { low: [f64::INFINITY; 2], high: [f64::NEG_INFINITY; 2] };
         for point in points {
             for k in 0..2 {

@@ -1,7 +1,7 @@
 //! The grid of the source, as the corrected release understands it.
 
 use dataset::axes::{self, Axes};
-use dataset::cf::{self, CoordinatesError, GridKind, Wanted};
+use dataset::cf::{self, CoordinateQuery, CoordinatesError, GridKind};
 use dataset::{Dataset, Values};
 use ndarray::Ix2;
 use remap::Mesh;
@@ -39,7 +39,8 @@ pub(super) struct Cells {
 impl Grid {
     /// Reads the grid that the variables `longitude` and `latitude` span.
     pub(super) fn read(source: &Dataset, longitude: &str, latitude: &str) -> Result<Self, Error> {
-        let wanted = Wanted { lon: Some(longitude), lat: Some(latitude), grid_alone: true, variable: None };
+        let wanted =
+            CoordinateQuery { lon: Some(longitude), lat: Some(latitude), grid_alone: true, variable: None };
         match cf::find(&source.header(), &wanted) {
             Ok(found) => match Axes::read(source, &found)? {
                 Some(axes) => {

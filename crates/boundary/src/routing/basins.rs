@@ -39,7 +39,7 @@ pub struct Basins {
 /// or to a numbered cell, again and again; then [`introsort_indices`] by size. Lengths are summed along the
 /// same paths, from their lower end.
 pub fn trace_basins(heights_m: &Array2<f64>, directions: &Array2<u8>) -> Basins {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let codes = row_major(directions);
     let steps = step_lengths(cylinder, &codes);
     let mut provisional = vec![0_u32; codes.len()];
@@ -175,7 +175,7 @@ mod tests {
         let (map, directions) = island();
         let basins = trace_basins(&map, &directions);
         assert_eq!(basins.outlets.len(), 4);
-        let land = Cylinder::of(&map).areas_km2();
+        let land = Cylinder::from_array(&map).areas_km2();
         let sum: f64 = basins.areas_km2.iter().sum();
         assert!((sum - 3.0 * land[1] - land[2]).abs() < 1e-6 * sum);
         for (number, &outlet) in (1..).zip(&basins.outlets) {

@@ -82,7 +82,7 @@ pub struct Cylinder {
 
 impl Cylinder {
     /// The grid of an array.
-    pub fn of<T>(array: &Array2<T>) -> Self {
+    pub fn from_array<T>(array: &Array2<T>) -> Self {
         let (ny, nx) = array.dim();
         Self { ny, nx }
     }

@@ -29,7 +29,7 @@ pub enum Steepest {
 ///
 /// `heights_m` is south-up, (ny, nx). Whether it leads down at all is not checked: see [`stranded`].
 pub fn flow_directions(heights_m: &Array2<f64>, steepest: Steepest, polar_rows: PolarRows) -> Array2<u8> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let heights = row_major(heights_m);
     let (widths_km, height_km) = (cylinder.widths_km(), cylinder.height_km());
     let mut codes = vec![SEA; heights.len()];
@@ -86,7 +86,7 @@ pub fn stranded(directions: &Array2<u8>) -> Vec<usize> {
         Drains,
         Strands,
     }
-    let cylinder = Cylinder::of(directions);
+    let cylinder = Cylinder::from_array(directions);
     let codes = row_major(directions);
     let mut fates: Vec<Fate> =
         codes.iter().map(|&code| if code == SEA { Fate::Drains } else { Fate::Unknown }).collect();

@@ -23,7 +23,7 @@ pub enum Increments {
 ///
 /// `filled_m` is south-up, (ny, nx), depressions filled.
 pub fn slope_flats(filled_m: &Array2<f64>, increments: Increments) -> Array2<f64> {
-    let cylinder = Cylinder::of(filled_m);
+    let cylinder = Cylinder::from_array(filled_m);
     let heights = row_major(filled_m);
     let layers = layers(cylinder, &heights);
     let deepest = layers.iter().copied().max().unwrap_or(0);

@@ -29,7 +29,7 @@ use super::cylinder::{Cylinder, gridded, row_major};
 /// The other way round every path of three copies is one of the joined copy.) Otherwise, for valleys that
 /// wind around the globe, the three copies are flooded.
 pub fn fill_towards_ring(heights_m: &Array2<f64>) -> Array2<f64> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     if cylinder.cells() == 0 {
         return heights_m.clone();
     }
@@ -50,7 +50,7 @@ pub fn fill_towards_ring(heights_m: &Array2<f64>) -> Array2<f64> {
 /// Fills depressions of the land towards the sea: `heights_m` is south-up, (ny, nx); sea (height <= 0) is
 /// returned as it is, and so is everything if there is no sea.
 pub fn fill_towards_sea(heights_m: &Array2<f64>) -> Array2<f64> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let heights = row_major(heights_m);
     if heights.iter().all(|&h| h > 0.0) {
         return heights_m.clone();
@@ -168,7 +168,7 @@ struct Flood<'a> {
     levels: Vec<f64>,
     turns: Vec<Turns>,
     outlets: Vec<Outlet>,
-    higher: Waiting,
+    higher: BucketQueue,
 }
 
 /// A cell of the ring, and the cells beside it.
@@ -188,7 +188,7 @@ impl<'a> Flood<'a> {
             levels: vec![f64::INFINITY; cells],
             turns: vec![Turns::default(); cells],
             outlets: Vec::new(),
-            higher: Waiting::new(cells + 2 * (ny + nx), highest),
+            higher: BucketQueue::new(cells + 2 * (ny + nx), highest),
         }
     }
 
@@ -291,7 +291,7 @@ impl<'a> Flood<'a> {
 
 /// Cells that wait for the flood to rise to their level, lowest first: a list per range of levels, of which
 /// only the one at hand is kept in order.
-struct Waiting {
+struct BucketQueue {
     ranges_per_metre: f64,
     /// First member of each range's list.
     first: Vec<u32>,
@@ -307,7 +307,7 @@ struct Waiting {
 /// The end of a list.
 const END: u32 = u32::MAX;
 
-impl Waiting {
+impl BucketQueue {
     /// Room for `members`, each of which waits once, at levels from 0 to `highest`.
     fn new(members: usize, highest: f64) -> Self {
         let ranges = members / 4 + 2;

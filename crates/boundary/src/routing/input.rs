@@ -1,7 +1,7 @@
 //! Reading the topography: which variable, which way round, where on the globe.
 
 use dataset::axes::{self, Axes, Axis};
-use dataset::cf::{self, CoordinatesError, GridKind, Role, Wanted};
+use dataset::cf::{self, CoordinateQuery, CoordinatesError, GridKind, Role};
 use dataset::heights::{Heights, IMPLAUSIBLE_M};
 use dataset::{Dataset, Variable};
 use ndarray::{Array2, ArrayD};
@@ -35,7 +35,7 @@ pub(crate) fn read(raw: &Dataset, parameters: &Parameters) -> Result<Topography,
     })?;
     let (heights, mut findings) = Heights::read(variable, &parameters.heights)?.into_up();
     let (map, dimensions) = one_map(variable, heights)?;
-    let coordinates = Coordinates::of(raw, parameters, &dimensions)?;
+    let coordinates = Coordinates::from_dataset(raw, parameters, &dimensions)?;
     let map = if coordinates.transposed {
         let text =
             format!("'{name}' is stored with longitude first; it was turned by the names of its dimensions");
@@ -121,9 +121,9 @@ struct Coordinates {
 }
 
 impl Coordinates {
-    fn of(raw: &Dataset, parameters: &Parameters, dimensions: &[String; 2]) -> Result<Self, Error> {
+    fn from_dataset(raw: &Dataset, parameters: &Parameters, dimensions: &[String; 2]) -> Result<Self, Error> {
         let header = raw.header();
-        let wanted = Wanted {
+        let wanted = CoordinateQuery {
             lon: parameters.lon.as_deref(),
             lat: parameters.lat.as_deref(),
             variable: Some(&parameters.topo_var),

@@ -18,7 +18,7 @@ pub fn orography(heights_m: &Array2<f64>) -> Array2<f64> {
 /// 1 on land with at least one sea cell among its eight neighbours (joined at the date line), else 0; (ny,
 /// nx).
 pub fn coast_mask(heights_m: &Array2<f64>) -> Array2<f64> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let heights = row_major(heights_m);
     let is_coast = |cell: usize| {
         let (i, j) = cylinder.position(cell);

@@ -59,7 +59,7 @@ pub(crate) fn routing_dataset(routed: &Routed) -> Dataset {
     }
     let attributes = Attributes::new().with("coordinates", "nav_lat nav_lon");
     file.add_f64("topo", &DIMENSIONS, north_up(&routed.drainage.heights_m, height), attributes);
-    add_coordinates(&mut file, Cylinder::of(&routed.drainage.heights_m));
+    add_coordinates(&mut file, Cylinder::from_array(&routed.drainage.heights_m));
     file
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn add_coordinates(file: &mut Dataset, cylinder: Cylinder) {
 
 /// A field as it is written, north-up, from one that runs south to north.
 pub(crate) fn north_up<T: Clone>(south_up: &Array2<T>, value: impl Fn(&T) -> f64) -> ArrayD<f64> {
-    let Cylinder { ny, nx } = Cylinder::of(south_up);
+    let Cylinder { ny, nx } = Cylinder::from_array(south_up);
     let values = row_major(south_up);
     field(ny, nx, values.chunks_exact(nx.max(1)).rev().flatten().map(value))
 }

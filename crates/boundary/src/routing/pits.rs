@@ -33,7 +33,7 @@ pub struct PitsRemain {
 /// # Errors
 /// [`PitsRemain`] when a thousand rounds were not enough.
 pub fn remove_pits(heights_m: &Array2<f64>) -> Result<PitsRemoved, PitsRemain> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let mut heights = row_major(heights_m).into_owned();
     let mut raised: Vec<usize> = Vec::new();
     let mut pits: Vec<(usize, f64)> =

@@ -29,7 +29,7 @@ pub fn length_to_downstream_m(
     directions: &Array2<u8>,
     over_sea: OverSea,
 ) -> Array2<f64> {
-    let cylinder = Cylinder::of(directions);
+    let cylinder = Cylinder::from_array(directions);
     let codes = row_major(directions);
     let lengths: Vec<f64> = river_length_km.iter().map(|&km| if km.is_nan() { 0.0 } else { km }).collect();
     each_cell(cylinder, |cell, i, j| {
@@ -47,7 +47,7 @@ pub fn length_to_downstream_m(
 ///
 /// `directions` have their outlets marked ([`super::basins::mark_outlets`]).
 pub fn height_difference_m(heights_m: &Array2<f64>, directions: &Array2<u8>) -> Array2<f64> {
-    let cylinder = Cylinder::of(heights_m);
+    let cylinder = Cylinder::from_array(heights_m);
     let heights = row_major(heights_m);
     let codes = row_major(directions);
     each_cell(cylinder, |cell, i, j| {

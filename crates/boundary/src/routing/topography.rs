@@ -23,7 +23,7 @@ pub enum SouthernRow {
 ///
 /// `heights_m` is south-up, (ny, nx). With a single row the row is its own northern neighbour.
 pub fn raise_southern_row(heights_m: &mut Array2<f64>, which: SouthernRow) -> usize {
-    let Cylinder { ny, nx } = Cylinder::of(heights_m);
+    let Cylinder { ny, nx } = Cylinder::from_array(heights_m);
     if ny == 0 {
         return 0;
     }

@@ -117,7 +117,7 @@ pub(crate) fn some_ocean_grid() -> Points {
 pub(crate) fn assert_drained(what: &str, routing: &Dataset) {
     let south_up = |name: &str| field(routing, name).slice(s![..;-1, ..]).as_standard_layout().into_owned();
     let [trip, basins, lengths, heights] = ["trip", "basins", "disto", "topo"].map(south_up);
-    let grid = Cylinder::of(&trip);
+    let grid = Cylinder::from_array(&trip);
     let code = |cell: usize| trip[grid.position(cell)];
     for start in 0..grid.cells() {
         let at = grid.position(start);

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::Link;
 use super::mapping::{self, Counting, Identity, Incoming};
 use super::topology::DEAD_EXCHANGE;
-use super::{Inner, confirmed, judge, send};
+use super::{Inner, confirmed, invalidate_on_error, send};
 use crate::Error;
 use crate::consumer::{Consumer, Delivery, InFlight, Outcome};
 
@@ -109,7 +109,7 @@ async fn handle(link: Arc<Link>, queue: String, delivery: AmqpDelivery, in_fligh
     let incoming = match mapping::read(&delivery) {
         Ok(incoming) => incoming,
         Err(reason) => {
-            let ended = bury(&link, &delivery, &reason).await;
+            let ended = dead_letter(&link, &delivery, &reason).await;
             return settled(&link, &queue, ended);
         }
     };
@@ -147,14 +147,14 @@ async fn handle(link: Arc<Link>, queue: String, delivery: AmqpDelivery, in_fligh
             let counted = u32::from(matches!(outcome, Outcome::Retry { .. }));
             requeue(&link, &queue, &delivery, &incoming, incoming.attempt + counted).await
         }
-        Outcome::Reject { reason } => bury(&link, &delivery, &reason).await,
+        Outcome::Reject { reason } => dead_letter(&link, &delivery, &reason).await,
     };
     settled(&link, &queue, ended);
 }
 
 /// An outcome that could not be carried out is no harm: the message comes again, and is recognised.
 fn settled(link: &Link, queue: &str, ended: Result<(), Error>) {
-    if let Err(error) = judge(link, ended) {
+    if let Err(error) = invalidate_on_error(link, ended) {
         tracing::debug!(queue, %error, "could not settle a message; it will come again");
     }
 }
@@ -172,7 +172,7 @@ async fn requeue(
 }
 
 /// Puts a copy with the reason among the dead letters, then drops the original.
-async fn bury(link: &Link, delivery: &AmqpDelivery, reason: &str) -> Result<(), Error> {
+async fn dead_letter(link: &Link, delivery: &AmqpDelivery, reason: &str) -> Result<(), Error> {
     let key = mapping::routing_key(delivery);
     tracing::warn!(key, reason, "message rejected; it is kept among the dead letters");
     replace(link, delivery, (DEAD_EXCHANGE, &key, &key), mapping::dead(delivery, reason)).await

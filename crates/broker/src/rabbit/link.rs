@@ -16,11 +16,11 @@ use super::{Settings, topology};
 use crate::Error;
 
 /// The whole way to a usable connection may take this long.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// How often a connection is looked at that should have told of its end.
-const PULSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A connection on which the topology is declared.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Link {
     /// Returns when the connection is no longer of use.
     async fn ended(&self) {
         let mut events = std::pin::pin!(self.connection.events_listener());
-        let mut pulse = tokio::time::interval(PULSE);
+        let mut pulse = tokio::time::interval(POLL_INTERVAL);
         loop {
             tokio::select! {
                 () = self.broken.cancelled() => return,
@@ -125,15 +125,15 @@ pub(crate) fn supervise(settings: Settings, stop: CancellationToken) -> watch::R
 }
 
 async fn keep_open(settings: &Settings, state: &watch::Sender<State>) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = MIN_BACKOFF;
     let mut warn = topology::Warn::Yes;
     let mut told = false;
     loop {
-        let opened = tokio::time::timeout(CONNECT_PATIENCE, Link::open(settings, warn)).await;
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, Link::open(settings, warn)).await;
         let reason = match opened {
             Ok(Ok(link)) => {
                 tracing::info!(peer = settings.peer(), "connected to the message broker");
-                (pause, warn, told) = (FIRST_PAUSE, topology::Warn::No, false);
+                (pause, warn, told) = (MIN_BACKOFF, topology::Warn::No, false);
                 let link = Arc::new(link);
                 state.send_replace(State { link: Some(Arc::clone(&link)), reason: None });
                 link.ended().await;
@@ -142,7 +142,7 @@ async fn keep_open(settings: &Settings, state: &watch::Sender<State>) {
             }
             Ok(Err(Error::Amqp(error))) => error.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", CONNECT_PATIENCE.as_secs()),
+            Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
         };
         if !told {
             tracing::warn!(
@@ -156,13 +156,13 @@ async fn keep_open(settings: &Settings, state: &watch::Sender<State>) {
         if let Some(link) = last.link {
             // Also ends a connection that only one of its channels gave up on.
             tokio::spawn(async move {
-                let _ = tokio::time::timeout(CONNECT_PATIENCE, link.connection.close(200, "OK".into())).await;
+                let _ = tokio::time::timeout(CONNECT_TIMEOUT, link.connection.close(200, "OK".into())).await;
             });
         }
         // Many processes lose the broker at the same moment; they need not all come back at the same moment.
         let jitter = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
         tokio::time::sleep(pause.mul_f64(0.75 + jitter as f64 / 512.0)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_BACKOFF);
     }
 }
 

@@ -34,13 +34,13 @@ use crate::{Bus, Error, OBSERVER_BACKLOG, routing};
 use link::Link;
 
 /// How long a publisher waits for a connection before it is told that there is none.
-const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the broker has to confirm. A broker that writes to a slow disk takes its time; a dead one is noticed by
 /// the heartbeat before. With the wait for a connection it is less than a relay's lease of its messages (30 s): else
 /// another relay sends them meanwhile, too.
-const CONFIRM_PATIENCE: Duration = Duration::from_secs(25);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(25);
 /// A queue without bindings for one message that is never taken: it lies where the others lie, and goes when they do.
-const MEMORY: &str = "preprocessing_memory";
+const MARKER_QUEUE: &str = "preprocessing_memory";
 
 /// Where the broker is, and as whom to speak to it.
 #[derive(Clone)]
@@ -160,7 +160,7 @@ impl Inner {
 
     /// The connection as [`Inner::link`] gives it, when the broker listens.
     async fn open_link(&self) -> Result<Arc<Link>, Error> {
-        self.listening(self.link(CONNECTION_PATIENCE).await?)
+        self.listening(self.link(CONNECTION_TIMEOUT).await?)
     }
 
     fn listening(&self, link: Arc<Link>) -> Result<Arc<Link>, Error> {
@@ -183,13 +183,13 @@ impl Inner {
 }
 
 /// Has the broker's word within a bounded time: while the broker is blocked, not even what is sent leaves this process.
-async fn soon<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let outcome = tokio::time::timeout(CONFIRM_PATIENCE, work).await;
-    outcome.unwrap_or(Err(Error::Unconfirmed { seconds: CONFIRM_PATIENCE.as_secs() }))
+async fn with_confirm_timeout<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let outcome = tokio::time::timeout(CONFIRM_TIMEOUT, work).await;
+    outcome.unwrap_or(Err(Error::Unconfirmed { seconds: CONFIRM_TIMEOUT.as_secs() }))
 }
 
 /// One message on its way: sent, not yet confirmed.
-struct Pending {
+struct UnconfirmedPublish {
     key: String,
     confirm: PublisherConfirm,
 }
@@ -201,16 +201,16 @@ async fn send(
     body: &[u8],
     properties: BasicProperties,
     mandatory: bool,
-) -> Result<Pending, Error> {
+) -> Result<UnconfirmedPublish, Error> {
     let options = BasicPublishOptions { mandatory, ..Default::default() };
     let confirm =
         channel.basic_publish(exchange.into(), routing_key.into(), options, body, properties).await?;
-    Ok(Pending { key: key.to_owned(), confirm })
+    Ok(UnconfirmedPublish { key: key.to_owned(), confirm })
 }
 
 /// Waits for the broker's word on everything sent.
-async fn confirmed(pending: Vec<Pending>) -> Result<(), Error> {
-    for Pending { key, confirm } in pending {
+async fn confirmed(pending: Vec<UnconfirmedPublish>) -> Result<(), Error> {
+    for UnconfirmedPublish { key, confirm } in pending {
         match confirm.await? {
             Confirmation::Ack(None) => {}
             Confirmation::Ack(Some(_)) => return Err(Error::Unroutable { key }),
@@ -222,7 +222,7 @@ async fn confirmed(pending: Vec<Pending>) -> Result<(), Error> {
 
 /// After a failed exchange with the broker the connection is replaced; a refusal or a missing queue is no such failure, and one
 /// that is blocked could not even be closed.
-fn judge(link: &Link, outcome: Result<(), Error>) -> Result<(), Error> {
+fn invalidate_on_error(link: &Link, outcome: Result<(), Error>) -> Result<(), Error> {
     if matches!(outcome, Err(Error::Amqp(_) | Error::Unconfirmed { .. })) && !link.blocked() {
         link.broken.cancel();
     }
@@ -233,7 +233,7 @@ fn judge(link: &Link, outcome: Result<(), Error>) -> Result<(), Error> {
 impl Bus for RabbitBus {
     async fn publish(&self, messages: &[Message]) -> Result<(), Error> {
         let link = self.inner.open_link().await?;
-        let outcome = soon(async {
+        let outcome = with_confirm_timeout(async {
             let mut pending = Vec::with_capacity(messages.len());
             for message in messages {
                 let (body, properties) = (mapping::body(message), mapping::properties(message));
@@ -244,7 +244,7 @@ impl Bus for RabbitBus {
             }
             confirmed(pending).await
         });
-        judge(&link, outcome.await)
+        invalidate_on_error(&link, outcome.await)
     }
 
     async fn consume(&self, queue: &str, consumer: Consumer, stop: CancellationToken) {
@@ -266,7 +266,7 @@ impl Bus for RabbitBus {
 
     async fn depth(&self, queue: &str) -> Result<u64, Error> {
         let link = self.inner.open_link().await?;
-        soon(async {
+        with_confirm_timeout(async {
             // A channel of its own: asking for a queue that is not there closes it.
             let channel = link.connection.create_channel().await?;
             let options = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -276,27 +276,28 @@ impl Bus for RabbitBus {
         .await
     }
 
-    async fn remembers(&self) -> Result<bool, Error> {
+    async fn has_marker(&self) -> Result<bool, Error> {
         let link = self.inner.open_link().await?;
-        soon(async {
+        with_confirm_timeout(async {
             let channel = link.connection.create_channel().await?;
             let options = QueueDeclareOptions { durable: true, ..Default::default() };
-            let found = channel.queue_declare(MEMORY.into(), options, FieldTable::default()).await?;
+            let found = channel.queue_declare(MARKER_QUEUE.into(), options, FieldTable::default()).await?;
             Ok(found.message_count() > 0)
         })
         .await
     }
 
-    async fn remember(&self) -> Result<(), Error> {
+    async fn put_marker(&self) -> Result<(), Error> {
         let link = self.inner.open_link().await?;
         let properties = BasicProperties::default().with_delivery_mode(2);
         let body =
             b"Nobody takes this message: that it is here tells that the broker has kept what it was given.";
-        let outcome = soon(async {
-            let sent = send(&link.publisher, ("", MEMORY, MEMORY), body, properties, true).await?;
+        let outcome = with_confirm_timeout(async {
+            let sent =
+                send(&link.publisher, ("", MARKER_QUEUE, MARKER_QUEUE), body, properties, true).await?;
             confirmed(vec![sent]).await
         });
-        judge(&link, outcome.await)
+        invalidate_on_error(&link, outcome.await)
     }
 }
 

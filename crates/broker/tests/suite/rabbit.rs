@@ -305,7 +305,7 @@ async fn a_broker_without_room_is_told_and_forgiven() {
         bus.publish(&[done(3)]).await.expect_err("no room"),
         bus.ready().await.expect_err("not ready"),
         bus.depth(DISPATCHER_QUEUE).await.expect_err("no answer"),
-        bus.remembers().await.expect_err("no answer"),
+        bus.has_marker().await.expect_err("no answer"),
     ] {
         assert!(matches!(told, Error::Blocked { .. }), "{told}");
     }
@@ -381,9 +381,9 @@ async fn a_broker_is_known_again_by_what_lies_in_it() {
     let bus = home.bus().await;
     let (_connection, channel) = home.client().await;
     let _ = channel.queue_delete("preprocessing_memory".into(), Default::default()).await;
-    assert!(!bus.remembers().await.expect("an answer"));
-    bus.remember().await.expect("a sign");
-    assert!(bus.remembers().await.expect("an answer"));
+    assert!(!bus.has_marker().await.expect("an answer"));
+    bus.put_marker().await.expect("a sign");
+    assert!(bus.has_marker().await.expect("an answer"));
     assert!(bus.ready().await.is_ok(), "asking has cost the connection");
 }
 

@@ -8,7 +8,7 @@ use boundary::components::DateLine;
 use boundary::edit::{Map, Meaning};
 use boundary::{Elevation, internal_oceans, passages};
 use dataset::axes::{self, Axes};
-use dataset::cf::{self, Coordinates, Role, Wanted};
+use dataset::cf::{self, CoordinateQuery, Coordinates, Role};
 use dataset::heights::Heights;
 use dataset::{Attributes, Dataset, Variable};
 use grid::Points;
@@ -93,7 +93,7 @@ impl Source {
         }
         let (values_m, positive, findings) = heights.into_counted();
         terminal::findings(command, &findings);
-        let elevation = Elevation::of(positive, values_m.iter().copied());
+        let elevation = Elevation::new(positive, values_m.iter().copied());
         let (field, dimensions) = axes::one_map(&variable, values_m)
             .with_context(|| format!("{file}: '{}' is not a map (rows and columns)", variable.name))?;
         let source = Self {
@@ -105,7 +105,7 @@ impl Source {
             coordinates: Vec::new(),
             dataset,
         };
-        let wanted = Wanted { variable: Some(&variable.name), ..Wanted::default() };
+        let wanted = CoordinateQuery { variable: Some(&variable.name), ..CoordinateQuery::default() };
         let found = cf::find(&source.dataset.header(), &wanted);
         let placed = found.and_then(|found| Ok((Axes::read(&source.dataset, &found)?, found)));
         match placed {

@@ -138,7 +138,7 @@ fn fill_missing(source: &mut Dataset, name: &str, height: f64, said: &Overrides)
         return Ok(());
     }
     let (units, _) = heights::units(name, &variable.attributes, said)?;
-    let direction = Direction::of(name, &variable.attributes, said, || values.iter().copied());
+    let direction = Direction::detect(name, &variable.attributes, said, || values.iter().copied());
     let up = if direction.positive == Positive::Up { height } else { -height };
     let stored = up / units.metres(1.0);
     variable.unpack();

@@ -45,7 +45,7 @@ async fn serve(config: Config) -> Result<()> {
 
     let panel = panel_app::Panel::new(&context, panel_app::Limits::default(), stop.clone())?;
     let mounted: flask_app::Mount = Arc::new(move |routes| panel.configure(routes));
-    let pages = flask_app::bind(flask_app::Context::of(&context)?, Some(mounted), stop.clone())?;
+    let pages = flask_app::bind(flask_app::Context::from_context(&context)?, Some(mounted), stop.clone())?;
     let mut hello = String::new();
     for address in &pages.addresses {
         hello += &format!("climsim is running at http://{address}\n");

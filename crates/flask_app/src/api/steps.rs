@@ -9,7 +9,7 @@ use web::{Error, Fields, Owned, Site, block};
 
 use super::model::{Accepted, Finding, Problem, Step, Stored};
 use crate::Shared;
-use crate::events::{self, Moment};
+use crate::events::{self, Snapshot};
 use crate::pages::steps::step;
 use crate::pages::{request_id, tasks};
 
@@ -53,7 +53,7 @@ pub(crate) async fn events(
                 statuses.iter().filter(|s| matches!(s.state, StepState::Queued | StepState::Running));
             !busy.any(|status| status.step == awaited || status.step.reachable().contains(&awaited))
         });
-        Ok(Moment { content: statuses.into_iter().map(model).collect::<Vec<Step>>(), last })
+        Ok(Snapshot { content: statuses.into_iter().map(model).collect::<Vec<Step>>(), last })
     };
     events::stream(&request, site, &shared, &owned, now)
 }

@@ -79,7 +79,7 @@ pub(crate) async fn register(
 /// With `AUTH=logged_in` accounts are made by those who have one.
 fn may_register(request: &HttpRequest, site: &Site) -> Result<(), Error> {
     if !site.settings.registration_open {
-        Login::of(request)?;
+        Login::extract(request)?;
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ pub(crate) async fn accept(
         let guess = guess(checked.header());
         let understood = match &guess {
             Guess::Certain { lon, lat } => super::understood::sentences(&checked, lon, lat),
-            Guess::Ambiguous { .. } => super::understood::doubts(checked.header()),
+            Guess::Ambiguous { .. } => super::understood::notes(checked.header()),
         };
         let id = store.create_data_file(owner, &name, info, release, staged)?;
         let coordinates = match guess {

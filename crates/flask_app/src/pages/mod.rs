@@ -115,5 +115,5 @@ pub(crate) fn request_id(request: &HttpRequest) -> Option<String> {
 }
 
 pub(crate) fn store(request: &HttpRequest) -> Result<Store, Error> {
-    Ok(Site::of(request)?.store.clone())
+    Ok(Site::from_request(request)?.store.clone())
 }

@@ -12,7 +12,7 @@ use workflow::{FileType, Step, Worker};
 use super::tasks::editor_address;
 use super::{file_view, minute, request_id};
 use crate::Shared;
-use crate::events::{self, Moment};
+use crate::events::{self, Snapshot};
 
 /// A step as pages and scripts see it.
 #[derive(Debug, Clone, Serialize)]
@@ -273,7 +273,7 @@ pub(crate) async fn events(
     owned: Owned,
 ) -> Result<HttpResponse, Error> {
     let csrf = csrf(&owned);
-    let now = move |site: &Site, id| Ok(Moment { content: fragments(site, id, &csrf)?, last: false });
+    let now = move |site: &Site, id| Ok(Snapshot { content: fragments(site, id, &csrf)?, last: false });
     events::stream(&request, site, &shared, &owned, now)
 }
 

@@ -19,7 +19,7 @@ use workflow::{FileType, Step};
 
 use super::{file_view, header, request_id, steps, unreadable};
 use crate::Shared;
-use crate::forms::{self, MOST_ROWS, Situation};
+use crate::forms::{self, FormContext, MAX_ROWS};
 
 /// The types that may hold an ocean grid.
 const OCEAN_GRIDS: [FileType; 3] = [FileType::Coords, FileType::Paleorca, FileType::WeightCoords];
@@ -39,11 +39,11 @@ const CONFIGURATION: [&str; 10] = [
 ];
 
 /// What there is, for the checks of the forms.
-pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<Situation, Error> {
+pub(crate) fn situation(store: &Store, file: &DataFile) -> Result<FormContext, Error> {
     let revisions = store.revisions(file.id)?;
     let has = |file_type| revisions.iter().any(|revision| revision.file_type == file_type);
     let raw = revisions.iter().rev().find(|revision| revision.file_type == FileType::Raw);
-    Ok(Situation {
+    Ok(FormContext {
         raw: raw.map(|revision| header(store, file, revision)).transpose()?,
         coordinates_set: file.longitude.is_some() && file.latitude.is_some(),
         has_routing: has(FileType::Routing),
@@ -248,7 +248,7 @@ async fn finish(
 ) -> Result<HttpResponse, Error> {
     match result {
         Ok(text) => {
-            let site = Site::of(request)?;
+            let site = Site::from_request(request)?;
             if let Some(shared) = request.app_data::<Data<Shared>>() {
                 shared.live.changed(owned.file.id);
             }
@@ -526,13 +526,13 @@ fn typed_rows(fields: &mut Fields) -> Vec<Value> {
     let latitudes = fields.all("lat");
     if latitudes.is_empty() {
         let json = fields.optional("data").unwrap_or_default();
-        let table = Table::from_json(&json).ok().filter(|table| table.bands().len() <= MOST_ROWS);
+        let table = Table::from_json(&json).ok().filter(|table| table.bands().len() <= MAX_ROWS);
         return rows_of(&table.unwrap_or_default());
     }
     let cell = |column: &Vec<String>, row: usize| column.get(row).cloned().unwrap_or_default();
     latitudes
         .into_iter()
-        .take(MOST_ROWS)
+        .take(MAX_ROWS)
         .enumerate()
         .map(|(row, lat)| {
             json!({ "lat": lat, "shares": shares.iter().map(|column| cell(column, row)).collect::<Vec<_>>() })

@@ -27,7 +27,7 @@ pub(crate) fn sentences(file: &File, lon: &str, lat: &str) -> Vec<String> {
 }
 
 /// Why nothing is certain about the coordinates of a file, as far as that is known.
-pub(crate) fn doubts(header: &Header) -> Vec<String> {
+pub(crate) fn notes(header: &Header) -> Vec<String> {
     let projection = projection(header).map(|why| format!("Note: {}.", why.trim_end_matches('.')));
     projection.into_iter().chain(header.notes.iter().map(|note| format!("Note: {note}."))).collect()
 }

@@ -29,7 +29,7 @@ import { axes } from './axes.js';
 import { STYLE_MAPS, codeColor, colorMaps, css, scale } from './colors.js';
 import { labelled, make, options } from './dom.js';
 import { MeshGrid, RegularGrid, beside } from './grid.js';
-import { hands } from './hands.js';
+import { gestures } from './gestures.js';
 import { colourBar } from './legend.js';
 import { paint } from './paint.js';
 import { Source, addresses, get } from './source.js';
@@ -145,7 +145,7 @@ class ClimsimMap extends HTMLElement {
     const src = this.getAttribute('src');
     if (!src) return;
     const mine = ++this.#loading;
-    this.#trouble(null);
+    this.#showError(null);
     this.#busy('Loading');
     this.#describeCanvas();
     this.#where = addresses(src, document.baseURI);
@@ -161,7 +161,7 @@ class ClimsimMap extends HTMLElement {
       this.#dom.variable.replaceChildren(...options(description.variables.map((v) => [v.name, v.long_name && v.long_name.toLowerCase() !== v.name.toLowerCase() ? `${v.name} – ${v.long_name}` : v.name])));
       await this.#choose(variable ?? description.default, [], early);
     } catch (error) {
-      if (mine === this.#loading) { this.#busy(null); this.#trouble(error); }
+      if (mine === this.#loading) { this.#busy(null); this.#showError(error); }
     }
   }
 
@@ -169,7 +169,7 @@ class ClimsimMap extends HTMLElement {
   async #choose(name, at = [], early = null) {
     const mine = ++this.#loading;
     const found = this.#description.variables.find((v) => v.name === name);
-    if (!found) return this.#trouble(new Error(`This file has no variable '${name}' that can be drawn.`));
+    if (!found) return this.#showError(new Error(`This file has no variable '${name}' that can be drawn.`));
     const fresh = found !== this.#variable;
     const before = this.source;
     this.#variable = found;
@@ -181,18 +181,18 @@ class ClimsimMap extends HTMLElement {
       if (mine !== this.#loading) return source.close();
       before?.close();
       source.addEventListener('tile', this.#redraw);
-      source.addEventListener('trouble', (event) => this.#trouble(event.detail));
+      source.addEventListener('error', (event) => this.#showError(event.detail));
       const old = this.#grid;
       this.source = source;
       this.#cursor = this.#hover = null;
-      this.#trouble(null);
+      this.#showError(null);
       if (fresh) this.#newLook();
       this.#setLimits();
       if (!old || JSON.stringify(old.bounds) !== JSON.stringify(grid.bounds)) this.#useGrid(grid);
       else { this.#grid = grid; this.#redraw(); }
       this.#describe();
     } catch (error) {
-      if (mine === this.#loading) this.#trouble(error);
+      if (mine === this.#loading) this.#showError(error);
     } finally {
       clearTimeout(slow);
       if (mine === this.#loading) this.#busy(null);
@@ -450,9 +450,9 @@ class ClimsimMap extends HTMLElement {
     }, 60);
   }
 
-  #trouble(error) {
-    this.#dom.trouble.hidden = !error;
-    this.#dom.trouble.textContent = error ? error.message : '';
+  #showError(error) {
+    this.#dom.error.hidden = !error;
+    this.#dom.error.textContent = error ? error.message : '';
     this.#dom.stage.hidden = Boolean(error) && !this.source;
     this.#dom.below.hidden = this.#dom.stage.hidden;
     this.#dom.controls.hidden = this.#dom.stage.hidden;
@@ -463,7 +463,7 @@ class ClimsimMap extends HTMLElement {
     this.#dom.busy.textContent = text ? `${text} …` : '';
   }
 
-  // ---- hands ----
+  // ---- gestures ----
 
   #restyle() {
     this.#setLimits();
@@ -490,7 +490,7 @@ class ClimsimMap extends HTMLElement {
     d.steps = make('select', { onchange: () => { this.#look.steps = Number(d.steps.value); this.#restyle(); } }, ...options([['0', 'Smooth'], ...[6, 8, 10, 12, 16, 20].map((n) => [n, `${n} bands`])]));
     d.projection = make('select', { onchange: async () => {
       this.#projection = d.projection.value;
-      try { this.#useGrid(await this.#gridFor(this.#variable)); this.#describe(); } catch (error) { this.#trouble(error); }
+      try { this.#useGrid(await this.#gridFor(this.#variable)); this.#describe(); } catch (error) { this.#showError(error); }
     } }, ...options([['geographic', 'Longitude and latitude'], ['index', 'Cell numbers']]));
     const check = (key, text, act) => make('label', { class: 'check' }, d[key] = make('input', { type: 'checkbox', checked: this.#show[key], onchange: () => { act(d[key].checked); this.#redraw(); } }), text);
     d.panel = make('div', { class: 'panel' }, labelled('Colours', d.map), make('div', { class: 'pair' }, labelled('Scale', d.kind), labelled('Steps', d.steps)),
@@ -501,7 +501,7 @@ class ClimsimMap extends HTMLElement {
       check('edges', 'Edges of cells when close', (on) => { this.#show.edges = on; }));
     d.display = make('details', { class: 'display' }, make('summary', {}, 'Display'), d.panel);
     d.controls = make('div', { class: 'controls' }, labelled('Variable', d.variable, 'grow'), d.dims, make('span', { class: 'spacer' }), d.display);
-    d.trouble = make('p', { class: 'trouble', role: 'alert', hidden: true });
+    d.error = make('p', { class: 'error', role: 'alert', hidden: true });
     d.base = make('canvas', { class: 'base', 'aria-hidden': 'true' });
     d.over = make('canvas', { class: 'over', tabindex: 0, role: 'application' });
     const button = (sign, label, act) => make('button', { type: 'button', 'aria-label': label, title: label, onclick: act }, sign);
@@ -513,7 +513,7 @@ class ClimsimMap extends HTMLElement {
     d.legend = make('div', { class: 'legend', role: 'group', 'aria-label': 'Colours' });
     d.note = make('p', { class: 'note', hidden: true });
     d.below = make('div', { class: 'below' }, d.readout, d.legend);
-    root.append(d.trouble, d.controls, d.stage, d.below, d.note, d.spoken);
+    root.append(d.error, d.controls, d.stage, d.below, d.note, d.spoken);
     this.#listen();
   }
 
@@ -524,7 +524,7 @@ class ClimsimMap extends HTMLElement {
 
   #listen() {
     const { over, display } = this.#dom;
-    hands(over, this.view, {
+    gestures(over, this.view, {
       moved: () => this.#changedView(true),
       reset: () => this.reset(),
       hover: (at, event, pressed) => { if (!pressed) this.#hovered(this.#pick(...at)); },

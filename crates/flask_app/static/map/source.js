@@ -136,7 +136,7 @@ export class Source extends EventTarget {
         })
         .catch((error) => {
           this.tiles.delete(key);
-          if (error.name !== 'AbortError') this.dispatchEvent(new CustomEvent('trouble', { detail: error }));
+          if (error.name !== 'AbortError') this.dispatchEvent(new CustomEvent('error', { detail: error }));
         })
         .finally(() => { this.running--; this.#next(); });
     }

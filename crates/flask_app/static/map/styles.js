@@ -49,7 +49,7 @@ canvas.over.dragging { cursor: grabbing; }
 .tools button:first-child { border-radius: 8px 8px 0 0; }
 .tools button:last-child { border-radius: 0 0 8px 8px; }
 .busy { position: absolute; left: 54px; top: 12px; padding: .15rem .6rem; border-radius: 99px; background: var(--m-surface); border: 1px solid var(--m-line); font-size: .82rem; opacity: .92; }
-.trouble { border: 1px solid var(--m-line); border-left: 4px solid var(--m-bad); border-radius: 8px; background: var(--m-surface); padding: .6rem .9rem; margin: 0 0 .6rem; overflow-wrap: anywhere; }
+.error { border: 1px solid var(--m-line); border-left: 4px solid var(--m-bad); border-radius: 8px; background: var(--m-surface); padding: .6rem .9rem; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 .note { color: var(--m-quiet); font-size: .85rem; margin: .3rem 0 0; }
 .below { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.15fr); gap: .5rem 1.75rem; align-items: start; margin-top: .55rem; }
 .readout { min-height: 2.6rem; display: block; }

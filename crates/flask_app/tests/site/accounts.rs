@@ -141,7 +141,7 @@ async fn a_form_that_was_sent_after_the_session_had_ended_leads_back_to_its_page
     for (page, way) in [("/3/steps", "/auth/login?next=%2F3%2Fsteps"), ("/", "/auth/login")] {
         let request = visitor.client.post(format!("{}/3/duplicate", server.base));
         let request = request.header("referer", format!("{}{page}", server.base));
-        Answer::of(request.send().await.unwrap()).await.redirects_to(way);
+        Answer::from_response(request.send().await.unwrap()).await.redirects_to(way);
     }
     visitor.post("/3/duplicate", &[]).await.redirects_to("/auth/login");
 }

@@ -26,7 +26,7 @@ impl Script {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        Answer::of(request.send().await.unwrap()).await
+        Answer::from_response(request.send().await.unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -49,7 +49,7 @@ async fn a_script_does_all_that_a_page_does() {
     let form = reqwest::multipart::Form::new().text("title", "By script").part("file", part);
     let request =
         script.client.post(format!("{}/data-files", script.base)).bearer_auth(&script.token).multipart(form);
-    let made = Answer::of(request.send().await.unwrap()).await.is(201).json();
+    let made = Answer::from_response(request.send().await.unwrap()).await.is(201).json();
     assert_eq!(
         (made["longitude"].as_str(), made["info"]["title"].as_str()),
         (Some("lon"), Some("By script"))
@@ -108,7 +108,7 @@ async fn a_script_chooses_the_numerics() {
             form = form.text("release", release);
         }
         let request = script.client.post(format!("{}/data-files", script.base)).bearer_auth(&script.token);
-        async move { Answer::of(request.multipart(form).send().await.unwrap()).await }
+        async move { Answer::from_response(request.multipart(form).send().await.unwrap()).await }
     };
     let problem = upload(Some("1999")).await.is(422).json();
     assert_eq!(problem["errors"][0]["field"], "release");
@@ -271,7 +271,7 @@ async fn no_spelling_of_a_path_of_the_api_does_without_the_token() {
         ] {
             let url = format!("{}/{api}/{path}", server.base);
             let request = ada.client.request(method.parse().unwrap(), &url);
-            let answer = Answer::of(request.send().await.unwrap()).await.is(403);
+            let answer = Answer::from_response(request.send().await.unwrap()).await.is(403);
             assert_eq!(answer.json()["code"], "stale-form", "{method} {url}");
         }
         assert_eq!(files().await, 1, "{api}");

@@ -284,7 +284,7 @@ async fn names_of_files_are_taken_in_any_spelling() {
         body.extend_from_slice(b"\r\n--edge--\r\n");
         let request = ada.client.post(format!("{}/upload", server.base));
         let request = request.header("content-type", "multipart/form-data; boundary=edge").body(body);
-        Answer::of(request.send().await.unwrap()).await
+        Answer::from_response(request.send().await.unwrap()).await
     };
     for (spelling, name) in spellings {
         let shown = String::from_utf8_lossy(spelling);

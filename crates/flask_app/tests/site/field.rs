@@ -63,7 +63,7 @@ async fn a_map_is_shown_to_its_owner_only() {
         // The token opens the API, no pages.
         let page = script.client.get(format!("{}/{id}/{route}", server.base)).bearer_auth(&script.token);
         assert_eq!(
-            Answer::of(page.send().await.unwrap()).await.bytes.get(..4),
+            Answer::from_response(page.send().await.unwrap()).await.bytes.get(..4),
             Some(&b"<!do"[..]),
             "{route}"
         );
@@ -77,7 +77,7 @@ async fn an_unchanged_map_is_not_sent_again() {
     let id = ada.upload("topo.nc").await;
     let ask = async |tag: &str| {
         let address = format!("{}/{id}/raw/field", server.base);
-        Answer::of(ada.client.get(address).header(IF_NONE_MATCH, tag).send().await.unwrap()).await
+        Answer::from_response(ada.client.get(address).header(IF_NONE_MATCH, tag).send().await.unwrap()).await
     };
     let first = ask("").await.is(200);
     assert_eq!(first.headers[CACHE_CONTROL], "private, no-cache");

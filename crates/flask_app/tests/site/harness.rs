@@ -93,7 +93,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn of(response: reqwest::Response) -> Self {
+    pub(crate) async fn from_response(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         Self { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
     }
@@ -126,7 +126,7 @@ impl Answer {
 
 impl Visitor {
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(format!("{}{path}", self.base)).send().await.unwrap()).await
+        Answer::from_response(self.client.get(format!("{}{path}", self.base)).send().await.unwrap()).await
     }
 
     /// The token of this visitor's forms.
@@ -148,7 +148,7 @@ impl Visitor {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.client.post(format!("{}{path}", self.base));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        Answer::of(request.send().await.unwrap()).await
+        Answer::from_response(request.send().await.unwrap()).await
     }
 
     pub(crate) async fn post_file(
@@ -165,7 +165,7 @@ impl Visitor {
             form = form.part("file", reqwest::multipart::Part::bytes(bytes).file_name(name.to_owned()));
         }
         let request = self.client.post(format!("{}{path}", self.base)).multipart(form);
-        Answer::of(request.send().await.unwrap()).await
+        Answer::from_response(request.send().await.unwrap()).await
     }
 
     /// Uploads a topography whose coordinates are certain; its id.

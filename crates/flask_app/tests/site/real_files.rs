@@ -218,7 +218,7 @@ async fn what_no_step_can_use_is_refused_at_once_and_nothing_of_it_is_kept() {
         let form = reqwest::multipart::Form::new().part("file", part);
         let request = script.client.post(format!("{}/data-files", script.base));
         let sent = request.bearer_auth(&script.token).multipart(form).send().await.unwrap();
-        let answer = Answer::of(sent).await.is(422);
+        let answer = Answer::from_response(sent).await.is(422);
         if !answer.json()["errors"][0]["message"].as_str().unwrap().contains(&file.name) {
             wrong.push(format!("{}: {}", file.name, answer.text()));
         }

@@ -61,7 +61,7 @@ pub struct ReadGrid {
     /// The grid; it has a mesh when the file has all of it.
     pub grid: OceanGrid,
     /// The variables that were taken for the T points.
-    pub chosen: Chosen,
+    pub chosen: CoordinateChoice,
     /// Whether the file stores its arrays as columns by rows (x, y); the grid is rows by columns all the same.
     pub transposed: bool,
     /// Why the grid has no mesh, if it has none.
@@ -70,7 +70,7 @@ pub struct ReadGrid {
 
 /// The variables that were taken for the T points. Displays as a sentence for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
+pub struct CoordinateChoice {
     /// Longitudes.
     pub lon: String,
     /// Latitudes.
@@ -129,7 +129,7 @@ pub enum Choice {
     },
 }
 
-impl fmt::Display for Chosen {
+impl fmt::Display for CoordinateChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.choice {
             Choice::Named => "as named",
@@ -151,7 +151,7 @@ impl fmt::Display for Chosen {
 }
 
 impl ReadGrid {
-    /// What the user should know of how the grid was read: sentences, the first of them [`Chosen`].
+    /// What the user should know of how the grid was read: sentences, the first of them [`CoordinateChoice`].
     pub fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.chosen.to_string()];
         if self.transposed {
@@ -270,7 +270,7 @@ fn of_variables(
     }
     let mut t = t.placed(&lon.name, &lat.name)?;
     t.lon_deg.mapv_inplace(wrap_longitude);
-    let chosen = Chosen { lon: lon.name.clone(), lat: lat.name.clone(), choice, others };
+    let chosen = CoordinateChoice { lon: lon.name.clone(), lat: lat.name.clone(), choice, others };
     let mesh = if stands_off_the_centres(&lon.name) {
         Err(format!("{} and {} are not the centres of the cells", lon.name, lat.name))
     } else {
@@ -297,7 +297,8 @@ fn of_cells(cells: CellFile) -> Result<ReadGrid, Error> {
     };
     let mut t = Points { lon_deg, lat_deg }.placed(&lon, &lat)?;
     t.lon_deg.mapv_inplace(wrap_longitude);
-    let chosen = Chosen { lon, lat, choice: Choice::Cells { kind: cells.kind }, others: Vec::new() };
+    let chosen =
+        CoordinateChoice { lon, lat, choice: Choice::Cells { kind: cells.kind }, others: Vec::new() };
     let no_mesh_because = Some(format!("{} holds centres and corners only", cells.kind));
     Ok(ReadGrid { grid: OceanGrid::from_parts(t, None), chosen, transposed: false, no_mesh_because })
 }

@@ -18,7 +18,7 @@ const CAP_STEPS: f64 = 200.0;
 
 /// Which points are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum PointSet {
     /// T points only: the others are left at zero.
     TPoints,
     /// T, U, V and F points.
@@ -39,7 +39,7 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    pub(super) fn new(parameters: &Parameters, wanted: Wanted) -> Result<Self, Error> {
+    pub(super) fn new(parameters: &Parameters, wanted: PointSet) -> Result<Self, Error> {
         let plan = parameters.plan()?;
         let half = parameters.columns - 2;
         let fold = 2 * parameters.rows as i64 - 3;
@@ -74,15 +74,15 @@ impl Lattice {
             .map(|row| if row + 1 == stored_rows { 1.0 } else { s_of(row) })
             .collect();
         let wants = |row: usize, q: usize| match wanted {
-            Wanted::All => true,
-            Wanted::TPoints => q % 2 == 1 && row % 2 == 1,
+            PointSet::All => true,
+            PointSet::TPoints => q % 2 == 1 && row % 2 == 1,
         };
         let mut fill =
             |cap: &Cap, columns: std::ops::RangeInclusive<usize>, place: &dyn Fn(usize) -> (usize, f64)| {
                 let ladder = Ladder::new(cap, &s, 1.0 / CAP_STEPS);
                 for from_pole in columns {
                     let (q, sign) = place(from_pole);
-                    if wanted == Wanted::TPoints && q % 2 == 0 {
+                    if wanted == PointSet::TPoints && q % 2 == 0 {
                         continue;
                     }
                     let mut row = zonal_rows;

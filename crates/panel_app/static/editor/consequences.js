@@ -34,7 +34,7 @@ export class Consequences {
     if (!on.length && !this.#following) return;
     this.#following = on.length > 0;
     for (const of of on) if (!this.maps.has(of)) this.#map(of).note.textContent = 'Computing …';
-    editor.link.ask({ type: 'consequences', on }).catch((error) => editor.trouble(error));
+    editor.link.ask({ type: 'consequences', on }).catch((error) => editor.showError(error));
   }
 
   /** The edited map has changed. */

@@ -72,9 +72,9 @@ class Editor extends EventTarget {
     this.tool = this.tools.move;
     this.#build();
     this.link = new Link(this.config.socket);
-    this.link.addEventListener('hello', (event) => this.#greeted(event.detail));
+    this.link.addEventListener('hello', (event) => this.#onHello(event.detail));
     this.link.addEventListener('frame', (event) => this.#received(event.detail));
-    this.link.addEventListener('refused', (event) => this.trouble(event.detail));
+    this.link.addEventListener('refused', (event) => this.showError(event.detail));
     this.link.addEventListener('state', () => this.#showLink());
   }
 
@@ -187,7 +187,7 @@ class Editor extends EventTarget {
 
   // ---- what the server says ----
 
-  #greeted(hello) {
+  #onHello(hello) {
     const before = this.about;
     // Of a map that is too large to be edited nothing else is made.
     if (!hello.writable) hello.maps = hello.maps.filter((m) => m.map === 'values');
@@ -198,7 +198,7 @@ class Editor extends EventTarget {
     const fresh = !before || before.draft !== hello.draft || before.revision !== hello.revision || before.rows !== hello.rows || before.columns !== hello.columns;
     if (fresh) this.#begin();
     this.awaited = new Set(hello.maps.map((m) => m.map));
-    this.#take(hello.state, true);
+    this.#applyState(hello.state, true);
     this.sequence = hello.state.sequence;
     for (const panel of this.panels) panel.opened?.(fresh);
     if (!fresh) {
@@ -277,13 +277,13 @@ class Editor extends EventTarget {
 
   #received({ header, planes }) {
     switch (header.type) {
-      case 'view': return this.#windowCame(header, planes);
+      case 'view': return this.#onWindow(header, planes);
       case 'mesh':
         this.mesh = { header, planes };
         return this.useProjection(this.projection);
       case 'change': return this.#changed(header, planes);
       case 'consequence': return this.consequences.take(header, planes);
-      case 'open': return this.#take({ open: header.open });
+      case 'open': return this.#applyState({ open: header.open });
       case 'newest':
         this.about.newest = header.revision;
         return this.#notices();
@@ -292,7 +292,7 @@ class Editor extends EventTarget {
     }
   }
 
-  #windowCame(header, planes) {
+  #onWindow(header, planes) {
     const entry = this.maps.get(header.map);
     if (!entry || String(header.at) !== String(this.at)) return;
     // What is known in full and has not changed since needs no second look.
@@ -319,7 +319,7 @@ class Editor extends EventTarget {
     }
     this.preview(null);
     const { counts, range, ...state } = header.state;
-    this.#take(here ? header.state : state);
+    this.#applyState(here ? header.state : state);
     this.sequence = header.sequence;
     const mine = header.author === this.about.tab;
     if (!mine && header.what) this.#flash(`${describe(header.what)} in another window.`);
@@ -340,7 +340,7 @@ class Editor extends EventTarget {
     this.dispatchEvent(new Event('shown'));
   }
 
-  #take(state, all = false) {
+  #applyState(state, all = false) {
     if (all) this.actions.clear();
     for (const number of state.dropped ?? []) this.actions.delete(number);
     for (const action of state.actions ?? []) this.actions.set(action.number, action);
@@ -447,7 +447,7 @@ class Editor extends EventTarget {
   }
 
   /** An error of something the modeller did. */
-  trouble(error) {
+  showError(error) {
     if (error.code === 'lost') return;
     const { banner } = this.dom;
     banner.hidden = false;
@@ -478,7 +478,7 @@ class Editor extends EventTarget {
       if (this.dom.banner.classList.contains('danger')) this.#notices();
       return answer;
     } catch (error) {
-      this.trouble(error);
+      this.showError(error);
       return undefined;
     } finally {
       this.#showStatus();
@@ -542,7 +542,7 @@ class Editor extends EventTarget {
     } catch (error) {
       if (mine !== this.#asking) return;
       this.selected = null;
-      this.trouble(error);
+      this.showError(error);
       this.#selectionChanged();
     }
   }
@@ -737,8 +737,8 @@ class Editor extends EventTarget {
     try {
       const { header, planes } = await this.link.ask({ type: 'view', map, at: this.at });
       this.maps.get(map).sequence = -1;
-      this.#windowCame(header, planes);
-    } catch (error) { this.trouble(error); }
+      this.#onWindow(header, planes);
+    } catch (error) { this.showError(error); }
   }
 
   // ---- panels and keys ----

@@ -44,7 +44,7 @@ export class Histogram {
       this.#all = all;
       this.#part = part;
       this.draw();
-    } catch (error) { editor.trouble(error); }
+    } catch (error) { editor.showError(error); }
   }
 
   draw() {

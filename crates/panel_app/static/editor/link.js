@@ -118,7 +118,7 @@ export class Link extends EventTarget {
   #receive(data) {
     const frame = typeof data === 'string' ? { header: JSON.parse(data), planes: null } : parse(data);
     const { header } = frame, { type, id } = header;
-    if (type === 'hello') return this.#greeted(header);
+    if (type === 'hello') return this.#onHello(header);
     if (type === 'error' && (id === undefined || id === null)) {
       this.reason = header.message;
       if (header.again === false) this.#ended();
@@ -136,7 +136,7 @@ export class Link extends EventTarget {
     } else request.resolve(frame.planes ? frame : header);
   }
 
-  #greeted(hello) {
+  #onHello(hello) {
     this.failures = 0;
     this.#pause = FIRST_PAUSE;
     this.reason = '';

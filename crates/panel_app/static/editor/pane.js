@@ -8,7 +8,7 @@ import { axes } from '../map/axes.js';
 import { hexWord } from '../map/colors.js';
 import { make } from '../map/dom.js';
 import { beside } from '../map/grid.js';
-import { hands, position } from '../map/hands.js';
+import { gestures, position } from '../map/gestures.js';
 import { cells as edges } from '../map/paint.js';
 import { View } from '../map/view.js';
 import { PREVIEWED, SELECTED, STROKED, gather, shade } from './paint.js';
@@ -371,11 +371,11 @@ export class Pane extends EventTarget {
     }
   }
 
-  // ---- hands ----
+  // ---- gestures ----
 
   #listen() {
     const { editor } = this;
-    hands(this.over, this.view, {
+    gestures(this.over, this.view, {
       moved: () => { this.#moved(); this.#tell(); },
       reset: () => this.reset(),
       hover: (place, event, pressed) => {

@@ -46,7 +46,7 @@ export class CheckPanel {
       this.found = found;
       this.#showFindings(fitness.findings);
       this.#showLists(maps, lists);
-    } catch (error) { editor.trouble(error); }
+    } catch (error) { editor.showError(error); }
   }
 
   #showFindings(findings) {

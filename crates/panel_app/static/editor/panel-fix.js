@@ -111,7 +111,7 @@ export class FixPanel {
       select.replaceChildren(...items.map((item) => make('option', { value: JSON.stringify({ revision: item.revision, file_type: item.file_type }) }, `Revision ${item.revision}: ${item.title}, ${String(item.created).slice(0, 16)}`)));
       if (!items.length) select.append(make('option', { value: '' }, 'There is no other revision on this grid'));
       this.changedForm();
-    }).catch((error) => this.editor.trouble(error));
+    }).catch((error) => this.editor.showError(error));
     return labelled('From', select);
   }
 

@@ -132,7 +132,7 @@ export class HistoryPanel {
     if (!file) return;
     let recipe;
     try { recipe = JSON.parse(await file.text()); } catch {
-      return this.editor.trouble(new Error(`${file.name} is not a recipe: it cannot be read as JSON.`));
+      return this.editor.showError(new Error(`${file.name} is not a recipe: it cannot be read as JSON.`));
     }
     const answer = await this.editor.change({ type: 'import', recipe });
     if (answer) this.editor.report(`Recipe ${file.name}`, answer.header.report);

@@ -199,10 +199,10 @@ export class CellTool {
     this.#cells.clear();
     const asked = modeOf(event, this.editor.mode);
     this.#mode = asked === 'replace' ? (this.editor.isSelected(i, j) ? 'subtract' : 'add') : asked;
-    this.#take(i, j);
+    this.#applyState(i, j);
   }
 
-  #take(i, j) {
+  #applyState(i, j) {
     const cell = j * this.editor.columns + i;
     if (this.#cells.has(cell)) return;
     this.#cells.set(cell, [i, j]);
@@ -214,7 +214,7 @@ export class CellTool {
     const n = Math.max(1, Math.ceil(Math.hypot(at.sx - this.last.sx, at.sy - this.last.sy) / 2));
     for (let k = 1; k <= n; k++) {
       const { cell } = pane.pointAt(this.last.sx + (at.sx - this.last.sx) * k / n, this.last.sy + (at.sy - this.last.sy) * k / n);
-      if (cell) this.#take(cell.i, cell.j);
+      if (cell) this.#applyState(cell.i, cell.j);
     }
     this.last = at;
   }

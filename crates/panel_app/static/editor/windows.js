@@ -87,13 +87,13 @@ export class Windows {
       this.#fetch(level, window).then((part) => {
         if (generation !== this.#generation) return;
         this.#coming.delete(name);
-        if (part) this.#take(level, window, part);
+        if (part) this.#applyState(level, window, part);
         this.#next();
       });
     }
   }
 
-  #take(level, [i, j, ni, nj], { values, sequence }) {
+  #applyState(level, [i, j, ni, nj], { values, sequence }) {
     const plane = this.#plane;
     plane.put({ level, i, j, ni, nj, values });
     for (const change of this.#recent) if (level === 0 && change.sequence > sequence) plane.patch(change.cells, change.values);

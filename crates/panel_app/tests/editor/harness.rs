@@ -19,7 +19,7 @@ use uuid::Uuid;
 use workflow::{FileType, Step};
 
 /// How long a frame may take: generous, for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) const ROWS: usize = 18;
 pub(crate) const COLUMNS: usize = 36;
@@ -113,7 +113,7 @@ impl Server {
     /// The body and status of a plain request.
     pub(crate) async fn get(&self, user: Option<&User>, path: &str) -> (u16, String) {
         let client = Client::builder().disable_redirects().finish();
-        let mut request = client.get(format!("http://{}{path}", self.address)).timeout(PATIENCE);
+        let mut request = client.get(format!("http://{}{path}", self.address)).timeout(TIMEOUT);
         if let Some(user) = user {
             request = request.insert_header(("cookie", format!("session={}", user.cookie)));
         }
@@ -136,12 +136,12 @@ pub(crate) struct User {
 
 /// A frame from the server: its text, or the header of its container and the planes.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct ServerFrame {
     pub(crate) head: Value,
     pub(crate) planes: Vec<u8>,
 }
 
-impl Told {
+impl ServerFrame {
     /// The cells that changed on a map.
     pub(crate) fn cells(&self, map: &str) -> Vec<u32> {
         let mut at = 0;
@@ -163,7 +163,7 @@ pub(crate) struct Tab {
     frames: Box<dyn Stream<Item = Result<Frame, WsProtocolError>> + Unpin>,
     next: i64,
     /// What was told without being asked.
-    pub(crate) events: VecDeque<Told>,
+    pub(crate) events: VecDeque<ServerFrame>,
     pub(crate) hello: Value,
 }
 
@@ -205,18 +205,21 @@ impl Tab {
     }
 
     /// The next frame that says something; `None` at the end.
-    pub(crate) async fn read(&mut self) -> Option<Told> {
+    pub(crate) async fn read(&mut self) -> Option<ServerFrame> {
         loop {
-            let frame = tokio::time::timeout(PATIENCE, self.frames.next()).await.expect("a frame in time")?;
+            let frame = tokio::time::timeout(TIMEOUT, self.frames.next()).await.expect("a frame in time")?;
             match frame.ok()? {
                 Frame::Text(text) => {
-                    return Some(Told { head: serde_json::from_slice(&text).unwrap(), planes: Vec::new() });
+                    return Some(ServerFrame {
+                        head: serde_json::from_slice(&text).unwrap(),
+                        planes: Vec::new(),
+                    });
                 }
                 Frame::Binary(bytes) => {
                     assert_eq!(&bytes[..4], field::container::MAGIC);
                     let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
                     let head = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-                    return Some(Told { head, planes: bytes[8 + length..].to_vec() });
+                    return Some(ServerFrame { head, planes: bytes[8 + length..].to_vec() });
                 }
                 Frame::Ping(bytes) => self.out.send(Message::Pong(bytes)).await.ok()?,
                 Frame::Close(_) => return None,
@@ -251,7 +254,7 @@ impl Tab {
     }
 
     /// Waits for the answer to a request.
-    pub(crate) async fn answer(&mut self, id: i64) -> Told {
+    pub(crate) async fn answer(&mut self, id: i64) -> ServerFrame {
         loop {
             let told = self.read().await.expect("an answer before the end");
             if told.head["id"] == json!(id) {
@@ -262,7 +265,7 @@ impl Tab {
     }
 
     /// A request and its answer, which is no error.
-    pub(crate) async fn ask(&mut self, request: Value) -> Told {
+    pub(crate) async fn ask(&mut self, request: Value) -> ServerFrame {
         let id = self.send(request.clone()).await;
         let told = self.answer(id).await;
         assert_ne!(told.head["type"], "error", "{request}: {}", told.head);
@@ -279,7 +282,7 @@ impl Tab {
     }
 
     /// The next thing of a type that is told without being asked.
-    pub(crate) async fn event(&mut self, kind: &str) -> Told {
+    pub(crate) async fn event(&mut self, kind: &str) -> ServerFrame {
         if let Some(at) = self.events.iter().position(|told| told.head["type"] == kind) {
             return self.events.remove(at).unwrap();
         }
@@ -292,7 +295,7 @@ impl Tab {
         }
     }
 
-    pub(crate) async fn apply(&mut self, operation: Value, selection: Value) -> Told {
+    pub(crate) async fn apply(&mut self, operation: Value, selection: Value) -> ServerFrame {
         self.ask(json!({ "type": "apply", "action": { "operation": operation, "selection": selection } }))
             .await
     }

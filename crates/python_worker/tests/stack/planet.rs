@@ -10,7 +10,7 @@ use store::{DataFileId, Release, Request, Revision, RunId, StepState, StepStatus
 use workflow::{FileType, Step};
 
 /// How long anything may take before a test gives up on it; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A topography with continents, seas, and a pit in every other valley.
 pub(crate) fn topography(step_degrees: f64) -> Dataset {
@@ -63,7 +63,7 @@ pub(crate) fn wait<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = found() {
             return found;
         }
-        assert!(since.elapsed() < PATIENCE, "not in time: {what}");
+        assert!(since.elapsed() < TIMEOUT, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -8,7 +8,7 @@ use store::{Report, backup};
 
 use crate::arguments::Instance;
 use crate::engine::{Engine, Printed};
-use crate::output::Answer;
+use crate::output::CommandOutput;
 use crate::settings::Settings;
 use crate::{Error, secret};
 
@@ -30,7 +30,7 @@ pub(crate) async fn backup(
     to: &Path,
     keep: Option<usize>,
     instance: &Instance,
-) -> Result<Answer, Error> {
+) -> Result<CommandOutput, Error> {
     if instance.on_engine {
         let keep = keep.map(|keep| format!("--keep={keep}"));
         let mut command = vec!["stackctl", "backup", BACKUPS];
@@ -68,7 +68,7 @@ pub(crate) async fn backup(
         }
     }
     let well = made.missing.is_empty() && made.changed.is_empty();
-    Ok(Answer { text, json: json!({ "backup": made, "removed": removed }), well })
+    Ok(CommandOutput { text, json: json!({ "backup": made, "removed": removed }), well })
 }
 
 pub(crate) async fn restore(
@@ -76,7 +76,7 @@ pub(crate) async fn restore(
     from: &Path,
     check: bool,
     instance: &Instance,
-) -> Result<Answer, Error> {
+) -> Result<CommandOutput, Error> {
     if instance.on_engine {
         let mut command = vec!["stackctl", "restore", BACKUPS];
         command.extend(check.then_some("--check"));
@@ -99,10 +99,10 @@ pub(crate) async fn restore(
     for path in &restored.set_aside {
         text.push_str(&format!("\nset aside: {}", path.display()));
     }
-    Ok(Answer::well(text, json!({ "restored": restored })))
+    Ok(CommandOutput::well(text, json!({ "restored": restored })))
 }
 
-fn checked(manifest: &Path, checked: &backup::Checked) -> Answer {
+fn checked(manifest: &Path, checked: &backup::Checked) -> CommandOutput {
     let Report { missing_files, changed_files, .. } = &checked.report;
     let bytes: u64 = checked.manifest.files.iter().map(|entry| entry.bytes).sum();
     let mut text = format!(
@@ -133,7 +133,7 @@ fn checked(manifest: &Path, checked: &backup::Checked) -> Answer {
         "missing": missing_files,
         "changed": changed_files,
     });
-    Answer { text, json, well }
+    CommandOutput { text, json, well }
 }
 
 /// The manifest itself, or the newest of a folder.
@@ -146,7 +146,7 @@ fn manifest(from: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Runs this program in a container beside the stack's, and gives its answer.
-async fn beside(settings: &Settings<'_>, folder: &Path, command: &[&str]) -> Result<Answer, Error> {
+async fn beside(settings: &Settings<'_>, folder: &Path, command: &[&str]) -> Result<CommandOutput, Error> {
     let engine = settings.engine().await?;
     let like = one(&engine, &settings.0.stack).await?;
     if engine.has_variable(&like, &["DATABASE_URL", "DATABASE_URL_FILE"]).await? {
@@ -177,11 +177,13 @@ async fn one(engine: &Engine, stack: &str) -> Result<crate::engine::Container, E
 }
 
 /// The answer of this program in a container.
-fn understood(settings: &Settings<'_>, printed: Printed) -> Result<Answer, Error> {
+fn understood(settings: &Settings<'_>, printed: Printed) -> Result<CommandOutput, Error> {
     let text = printed.out.trim().to_owned();
     let json = if settings.0.json { serde_json::from_str(&text).ok() } else { Some(Value::Null) };
     match (printed.status, json) {
-        (status @ (0 | 1), Some(json)) if !text.is_empty() => Ok(Answer { text, json, well: status == 0 }),
+        (status @ (0 | 1), Some(json)) if !text.is_empty() => {
+            Ok(CommandOutput { text, json, well: status == 0 })
+        }
         (status, _) => {
             let said = format!("{text} {}", printed.err.trim());
             Err(Error::Refused(format!("in the container, status {status}: {}", said.trim())))
@@ -193,7 +195,7 @@ pub(crate) async fn replace_exchange(
     settings: &Settings<'_>,
     broker: Option<&str>,
     on_engine: bool,
-) -> Result<Answer, Error> {
+) -> Result<CommandOutput, Error> {
     if on_engine {
         let engine = settings.engine().await?;
         let container = one(&engine, &settings.0.stack).await?;
@@ -207,7 +209,7 @@ pub(crate) async fn replace_exchange(
     } else {
         "the exchange is durable already: nothing to do"
     };
-    Ok(Answer::well(text, json!({ "replaced": replaced, "broker": there.peer() })))
+    Ok(CommandOutput::well(text, json!({ "replaced": replaced, "broker": there.peer() })))
 }
 
 /// As the services find the broker.

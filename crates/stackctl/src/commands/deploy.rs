@@ -11,7 +11,7 @@ use crate::arguments::Deploy;
 use crate::commands::{services, tags::running};
 use crate::engine::Engine;
 use crate::file::{IMAGES, STACK_TAG, StackFile, image_of};
-use crate::output::Answer;
+use crate::output::CommandOutput;
 use crate::portainer::{Portainer, Stack, Variable};
 use crate::settings::Settings;
 use crate::tags::{self, holdings};
@@ -20,7 +20,7 @@ use crate::tags::{self, holdings};
 const HORIZON: usize = 50;
 
 /// The stack, and what Portainer knows of it.
-struct Known {
+struct StackContext {
     portainer: Portainer,
     stack: Stack,
     engine: Engine,
@@ -28,7 +28,7 @@ struct Known {
     file: StackFile,
 }
 
-impl Known {
+impl StackContext {
     async fn read(settings: &Settings<'_>) -> Result<Self, Error> {
         let (portainer, stack, engine) = settings.stack().await?;
         let text = portainer.file(&stack).await?;
@@ -83,7 +83,12 @@ impl Known {
     }
 
     /// Runs the stack on a tag.
-    async fn run_on(&self, settings: &Settings<'_>, tag: &str, deploy: &Deploy) -> Result<Answer, Error> {
+    async fn run_on(
+        &self,
+        settings: &Settings<'_>,
+        tag: &str,
+        deploy: &Deploy,
+    ) -> Result<CommandOutput, Error> {
         let was = self.tag()?;
         let mut variables = self.stack.variables.clone();
         match variables.iter_mut().find(|variable| variable.name == STACK_TAG) {
@@ -96,7 +101,7 @@ impl Known {
         let text = services::settled(&self.engine, &settings.0.stack, Some(tag), seconds(deploy))
             .await?
             .map_or(text.clone(), |settled| format!("{text}\n{settled}"));
-        Ok(Answer::well(text, json))
+        Ok(CommandOutput::well(text, json))
     }
 
     fn can_be_pinned(&self) -> Result<(), Error> {
@@ -114,8 +119,8 @@ fn seconds(deploy: &Deploy) -> Duration {
     Duration::from_secs(deploy.wait)
 }
 
-pub(crate) async fn pin(settings: &Settings<'_>, tag: &str, deploy: &Deploy) -> Result<Answer, Error> {
-    let known = Known::read(settings).await?;
+pub(crate) async fn pin(settings: &Settings<'_>, tag: &str, deploy: &Deploy) -> Result<CommandOutput, Error> {
+    let known = StackContext::read(settings).await?;
     known.can_be_pinned()?;
     let registry = settings.registry(&known.file.image(&known.stack.variables)?.place)?;
     let there = tags::all(&registry).await?;
@@ -137,8 +142,8 @@ pub(crate) async fn pin(settings: &Settings<'_>, tag: &str, deploy: &Deploy) -> 
     known.run_on(settings, tag, deploy).await
 }
 
-pub(crate) async fn rollback(settings: &Settings<'_>, deploy: &Deploy) -> Result<Answer, Error> {
-    let known = Known::read(settings).await?;
+pub(crate) async fn rollback(settings: &Settings<'_>, deploy: &Deploy) -> Result<CommandOutput, Error> {
+    let known = StackContext::read(settings).await?;
     known.can_be_pinned()?;
     let registry = settings.registry(&known.file.image(&known.stack.variables)?.place)?;
     let pinned = known.tag()?;
@@ -168,8 +173,8 @@ pub(crate) async fn redeploy(
     settings: &Settings<'_>,
     file: Option<&Path>,
     deploy: &Deploy,
-) -> Result<Answer, Error> {
-    let known = Known::read(settings).await?;
+) -> Result<CommandOutput, Error> {
+    let known = StackContext::read(settings).await?;
     let text = file
         .map(|path| {
             fs::read_to_string(path).map_err(|source| Error::File {
@@ -188,5 +193,5 @@ pub(crate) async fn redeploy(
     let done = services::settled(&known.engine, &settings.0.stack, None, seconds(deploy))
         .await?
         .map_or(done.clone(), |settled| format!("{done}\n{settled}"));
-    Ok(Answer::well(done, json!({ "stack": known.stack.name, "redeployed": true })))
+    Ok(CommandOutput::well(done, json!({ "stack": known.stack.name, "redeployed": true })))
 }

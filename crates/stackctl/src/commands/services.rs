@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::engine::{Container, Engine, Follow};
 use crate::file::IMAGES;
-use crate::output::{Answer, table};
+use crate::output::{CommandOutput, table};
 use crate::settings::Settings;
 
 /// Of another maker, and part of the stack.
@@ -46,7 +46,7 @@ struct Row {
     gauges: BTreeMap<String, f64>,
 }
 
-pub(crate) async fn status(settings: &Settings<'_>) -> Result<Answer, Error> {
+pub(crate) async fn status(settings: &Settings<'_>) -> Result<CommandOutput, Error> {
     let engine = settings.engine().await?;
     let stack = &settings.0.stack;
     let containers = engine.containers(stack).await?;
@@ -103,7 +103,7 @@ pub(crate) async fn status(settings: &Settings<'_>) -> Result<Answer, Error> {
         text.push_str(&format!("\nNot well: {problem}"));
     }
     let json = json!({ "services": rows, "gauges": gauges, "versions": versions, "problems": problems });
-    Ok(Answer { text: text.trim_end().to_owned(), json, well: problems.is_empty() })
+    Ok(CommandOutput { text: text.trim_end().to_owned(), json, well: problems.is_empty() })
 }
 
 /// The versions of ours that run, each with its commit where that is known.
@@ -209,7 +209,11 @@ fn gauges(text: &str) -> BTreeMap<String, f64> {
     text.lines().filter_map(line).collect()
 }
 
-pub(crate) async fn restart(settings: &Settings<'_>, service: &str, wait: u64) -> Result<Answer, Error> {
+pub(crate) async fn restart(
+    settings: &Settings<'_>,
+    service: &str,
+    wait: u64,
+) -> Result<CommandOutput, Error> {
     let engine = settings.engine().await?;
     let containers = of_service(&engine, &settings.0.stack, service).await?;
     for container in &containers {
@@ -228,7 +232,7 @@ pub(crate) async fn restart(settings: &Settings<'_>, service: &str, wait: u64) -
     }
     let names: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
     let text = format!("restarted: {}", names.join(", "));
-    Ok(Answer::well(text, json!({ "restarted": names })))
+    Ok(CommandOutput::well(text, json!({ "restarted": names })))
 }
 
 async fn of_service(engine: &Engine, stack: &str, service: &str) -> Result<Vec<Container>, Error> {

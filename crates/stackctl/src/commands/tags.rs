@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::Error;
 use crate::engine::Engine;
 use crate::file::{IMAGES, image_of};
-use crate::output::{Answer, table};
+use crate::output::{CommandOutput, table};
 use crate::settings::Settings;
 use crate::tags::{Holdings, Running, holdings};
 
@@ -26,7 +26,7 @@ pub(crate) async fn running(engine: &Engine, stack: &str) -> Result<Running, Err
     Ok(running)
 }
 
-pub(crate) async fn tags(settings: &Settings<'_>, limit: usize) -> Result<Answer, Error> {
+pub(crate) async fn tags(settings: &Settings<'_>, limit: usize) -> Result<CommandOutput, Error> {
     let registries = settings.registries()?;
     // A tag can be looked up from a machine without an engine.
     let asked = async { running(&settings.engine().await?, &settings.0.stack).await };
@@ -56,7 +56,7 @@ pub(crate) async fn tags(settings: &Settings<'_>, limit: usize) -> Result<Answer
     }
     let well = problems.is_empty();
     let json = json!({ "registries": found, "problems": problems, "running_unknown": unknown });
-    Ok(Answer { text: text.trim_end().to_owned(), json, well })
+    Ok(CommandOutput { text: text.trim_end().to_owned(), json, well })
 }
 
 fn written(holdings: &Holdings) -> String {

@@ -6,13 +6,13 @@ use reqwest_tls::StatusCode;
 use serde_json::{Value, json};
 
 use crate::arguments::Peers;
-use crate::output::Answer;
+use crate::output::CommandOutput;
 use crate::{Error, http, secret};
 
 /// Watchtower ends a round after ten minutes unless it is told otherwise.
 const ROUND: Duration = Duration::from_secs(15 * 60);
 
-pub(crate) async fn update(peers: &Peers, in_background: bool) -> Result<Answer, Error> {
+pub(crate) async fn update(peers: &Peers, in_background: bool) -> Result<CommandOutput, Error> {
     let base = http::address("Watchtower's address", &peers.watchtower)?;
     let Some(token) = secret::from_environment("WATCHTOWER_TOKEN")? else {
         return Err(Error::Usage(
@@ -42,7 +42,7 @@ pub(crate) async fn update(peers: &Peers, in_background: bool) -> Result<Answer,
         other => other?,
     };
     if response.status() == StatusCode::ACCEPTED {
-        return Ok(Answer::well("Watchtower has begun a round", json!({ "started": true })));
+        return Ok(CommandOutput::well("Watchtower has begun a round", json!({ "started": true })));
     }
     // Releases before 1.12 answer with nothing at all.
     let text = response.text().await.unwrap_or_default();
@@ -50,11 +50,11 @@ pub(crate) async fn update(peers: &Peers, in_background: bool) -> Result<Answer,
     let count = |key: &str| said["summary"][key].as_i64();
     let (Some(scanned), Some(updated), Some(failed)) = (count("scanned"), count("updated"), count("failed"))
     else {
-        return Ok(Answer::well("Watchtower has made a round", said));
+        return Ok(CommandOutput::well("Watchtower has made a round", said));
     };
     let skipped = count("skipped").unwrap_or(0);
     let text = format!(
         "Watchtower looked at {scanned} containers: {updated} updated, {failed} failed, {skipped} put off or not followed"
     );
-    Ok(Answer { text, json: said, well: failed == 0 })
+    Ok(CommandOutput { text, json: said, well: failed == 0 })
 }

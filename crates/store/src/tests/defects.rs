@@ -4,7 +4,7 @@ use serde_json::Map;
 use workflow::{FileType, Step};
 
 use super::{claimed, drain, finish, on_both, one_upload, outputs, request, settle_all, staged, task};
-use crate::{Claim, Finished, Standing, StepState};
+use crate::{Claim, ClaimStatus, Finished, StepState};
 
 on_both!(
     /// D9: 200 writers at once get 200 numbers, and every number has its own file.
@@ -44,10 +44,10 @@ on_both!(
         let claim = claimed(store, &task(id, Step::Regrid, running.0));
         store.delete_data_file(id).unwrap();
         assert_eq!(store.claim(&task(id, Step::Routing, waiting.0)).unwrap(), Claim::Gone);
-        assert_eq!(store.progress(&claim, "half", 0.5).unwrap(), Standing::Lost);
+        assert_eq!(store.progress(&claim, "half", 0.5).unwrap(), ClaimStatus::Lost);
         let late = store.finish(&claim, outputs(store, &[FileType::Raw]), &[], &[]).unwrap();
         assert_eq!(late, Finished::Discarded);
-        assert_eq!(store.fail(&claim, "late").unwrap(), Standing::Lost);
+        assert_eq!(store.fail(&claim, "late").unwrap(), ClaimStatus::Lost);
         assert!(bench.files().is_empty());
         assert_eq!(store.activity().unwrap().running, 0);
     }

@@ -37,7 +37,7 @@ on_both!(a_put_off_message_comes_later_and_a_buried_one_never, |bench| {
     assert!(store.lease("q", 2).unwrap().is_empty());
     store.retry_later(leased[0].ticket, Duration::ZERO).unwrap();
     assert_eq!(store.lease("q", 2).unwrap()[0].attempt, 2);
-    store.bury(leased[1].ticket, "no such task").unwrap();
+    store.dead_letter(leased[1].ticket, "no such task").unwrap();
     store.release_leases().unwrap();
     assert_eq!(store.depth("q").unwrap(), 1);
     let letters = store.dead_letters(10).unwrap();

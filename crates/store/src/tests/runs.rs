@@ -7,7 +7,7 @@ use super::{
     claimed, drain, finish, object, on_both, one_upload, outputs, request, run_step, settle_all, staged,
     task, upload, user,
 };
-use crate::{Claim, Edit, Error, Finding, Finished, Reach, Severity, Standing, StepState};
+use crate::{Claim, ClaimStatus, Edit, Error, Finding, Finished, Reach, Severity, StepState};
 
 fn edit(store: &crate::Store, data_file: crate::DataFileId, step: Option<Step>, file_type: FileType) -> Edit {
     Edit {
@@ -94,7 +94,7 @@ on_both!(a_run_shows_its_progress_and_its_end, |bench| {
     let claim = claimed(store, &task(id, Step::Routing, run.0));
     assert_eq!((claim.attempt, claim.owner, claim.run), (1, owner, run));
     assert_eq!(Value::Object(claim.parameters.clone()), json!({"id": id, "a": "1"}));
-    assert_eq!(store.progress(&claim, "river lengths", 0.5).unwrap(), Standing::Held);
+    assert_eq!(store.progress(&claim, "river lengths", 0.5).unwrap(), ClaimStatus::Held);
     let status = store.step(id, Step::Routing).unwrap();
     assert_eq!(status.state, StepState::Running);
     assert_eq!((status.stage.as_deref(), status.fraction), (Some("river lengths"), Some(0.5)));
@@ -136,7 +136,7 @@ on_both!(a_run_shows_its_progress_and_its_end, |bench| {
     assert_eq!(heatflow.run.unwrap().0, workflow::rerun_id(sent[0].id, Step::Heatflow));
     assert_eq!(store.step(id, Step::Pft).unwrap().state, StepState::NeverRun);
     // The lost claim is told so.
-    assert_eq!(store.progress(&claim, "again", 0.9).unwrap(), Standing::Lost);
+    assert_eq!(store.progress(&claim, "again", 0.9).unwrap(), ClaimStatus::Lost);
 });
 
 on_both!(the_whole_chain_follows_and_ends_valid, |bench| {
@@ -182,8 +182,8 @@ on_both!(a_superseded_claim_is_discarded, |bench| {
     assert_eq!(redelivered.attempt, 2);
     let late = store.finish(&slow, outputs(store, &[FileType::Raw]), &[], &[]).unwrap();
     assert_eq!(late, Finished::Discarded);
-    assert_eq!(store.fail(&slow, "late").unwrap(), Standing::Lost);
-    assert_eq!(store.progress(&slow, "late", 0.1).unwrap(), Standing::Lost);
+    assert_eq!(store.fail(&slow, "late").unwrap(), ClaimStatus::Lost);
+    assert_eq!(store.progress(&slow, "late", 0.1).unwrap(), ClaimStatus::Lost);
     finish(store, &redelivered, &[]);
     assert_eq!(store.revisions(id).unwrap().len(), 2);
     assert_eq!(bench.files().len(), 2);
@@ -228,7 +228,7 @@ on_both!(a_failure_says_why_and_can_be_repeated, |bench| {
     let run = store.request_step(request(id, Step::Routing)).unwrap();
     drain(store);
     let claim = claimed(store, &task(id, Step::Routing, run.0));
-    assert_eq!(store.fail(&claim, "no variable 'z'").unwrap(), Standing::Held);
+    assert_eq!(store.fail(&claim, "no variable 'z'").unwrap(), ClaimStatus::Held);
     let status = store.step(id, Step::Routing).unwrap();
     assert_eq!((status.state, status.reason.as_deref()), (StepState::Failed, Some("no variable 'z'")));
     let sent = drain(store);
@@ -272,7 +272,7 @@ on_both!(a_run_given_back_waits_again_and_the_attempt_does_not_count, |bench| {
     let (_, id) = one_upload(store);
     let run = store.request_step(request(id, Step::Regrid)).unwrap();
     let claim = claimed(store, &task(id, Step::Regrid, run.0));
-    assert_eq!(store.release(&claim).unwrap(), Standing::Held);
+    assert_eq!(store.release(&claim).unwrap(), ClaimStatus::Held);
     assert_eq!(store.step(id, Step::Regrid).unwrap().state, StepState::Queued);
     assert_eq!(claimed(store, &task(id, Step::Regrid, run.0)).attempt, 1);
 });

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use store::{Edit, Reach, Request, StepState};
 use workflow::{FileType, Key, Message, Step, Task, Worker};
 
-use crate::platform::{On, PATIENCE, Platform, assert_numbered, count};
+use crate::platform::{On, Platform, TIMEOUT, assert_numbered, count};
 
 async fn rabbit() -> Option<On> {
     let server = tokio::task::spawn_blocking(testkit::rabbitmq).await.expect("no panic")?;
@@ -288,7 +288,7 @@ async fn a_worker_told_to_stop_gives_back_what_it_cannot_finish(on: On) {
     platform.replace_worker().await;
     let since = std::time::Instant::now();
     while platform.runs_of(Step::Regrid) < 2 {
-        assert!(since.elapsed() < PATIENCE, "nobody takes it over");
+        assert!(since.elapsed() < TIMEOUT, "nobody takes it over");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // A deleted data file ends the run: its next report finds that it no longer counts.

@@ -12,12 +12,12 @@ use store::{DataFileId, Output, Release, Request, Revision, RunId, StepState, St
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use worker::{Job, Made, Report, Settings, StepError, Steps};
+use worker::{Job, Report, Settings, StepError, StepOutput, Steps};
 use workflow::message::PYTHON_QUEUE;
 use workflow::{FileType, Message, Step};
 
 /// How long anything may take before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What a run was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,18 +29,18 @@ pub(crate) struct Seen {
 
 /// Steps that do what the parameter `act` says, and write down that they were run.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct RecordingSteps {
     seen: Mutex<Vec<Seen>>,
     /// Whether steps that are held may end.
     released: AtomicBool,
 }
 
-impl Steps for Told {
+impl Steps for RecordingSteps {
     fn computes(&self, step: Step) -> bool {
         step.worker() == workflow::Worker::Python
     }
 
-    fn run(&self, job: &Job<'_>, report: &Report) -> Result<Made, StepError> {
+    fn run(&self, job: &Job<'_>, report: &Report) -> Result<StepOutput, StepError> {
         let (step, parameters) = (job.run.step, job.run.parameters.clone());
         self.seen.lock().unwrap().push(Seen {
             data_file: job.run.data_file,
@@ -78,7 +78,7 @@ impl Steps for Told {
             }
             _ => {}
         }
-        let mut made = Made::default();
+        let mut made = StepOutput::default();
         for &file_type in step.outputs() {
             if file_type == FileType::Bathy && parameters.get("next_step_only") == Some(&json!("done")) {
                 continue;
@@ -103,7 +103,7 @@ pub(crate) enum On {
 
 pub(crate) struct Platform {
     pub(crate) context: Context,
-    pub(crate) steps: Arc<Told>,
+    pub(crate) steps: Arc<RecordingSteps>,
     pub(crate) owner: UserId,
     stop: CancellationToken,
     worker_stop: CancellationToken,
@@ -169,14 +169,14 @@ impl Platform {
     pub(crate) async fn replace_worker(&mut self) {
         self.worker_stop.cancel();
         let worker = self.tasks.pop().expect("a worker");
-        tokio::time::timeout(PATIENCE, worker).await.expect("ends in time").expect("no panic");
+        tokio::time::timeout(TIMEOUT, worker).await.expect("ends in time").expect("no panic");
         self.worker(1);
     }
 
     pub(crate) async fn end(self) {
         self.stop.cancel();
         for task in self.tasks {
-            tokio::time::timeout(PATIENCE, task).await.expect("ends in time").expect("no panic");
+            tokio::time::timeout(TIMEOUT, task).await.expect("ends in time").expect("no panic");
         }
     }
 
@@ -222,7 +222,7 @@ impl Platform {
         let mut status = self.step(data_file, step).await;
         let since = std::time::Instant::now();
         while status.state != state {
-            assert!(since.elapsed() < PATIENCE, "{step} does not become {state:?}: {status:?}");
+            assert!(since.elapsed() < TIMEOUT, "{step} does not become {state:?}: {status:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
             status = self.step(data_file, step).await;
         }
@@ -241,7 +241,7 @@ impl Platform {
                 waiting += i64::try_from(self.context.bus.depth(queue).await.unwrap()).unwrap();
             }
             quiet = if waiting == 0 { quiet + 1 } else { 0 };
-            assert!(since.elapsed() < PATIENCE, "it does not come to rest: {activity:?}");
+            assert!(since.elapsed() < TIMEOUT, "it does not come to rest: {activity:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -253,7 +253,7 @@ impl Platform {
             if found == wanted {
                 return;
             }
-            assert!(since.elapsed() < PATIENCE, "{found} dead letters, not {wanted}");
+            assert!(since.elapsed() < TIMEOUT, "{found} dead letters, not {wanted}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

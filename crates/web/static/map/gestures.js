@@ -1,4 +1,4 @@
-/** What hands do on a map: the wheel and two fingers zoom, a drag pans unless a tool takes it, keys do all of it too. */
+/** Gestures on a map: the wheel and two fingers zoom, a drag pans unless a tool takes it, keys do all of it too. */
 
 /** Pixels that a hand may tremble: a shorter drag is a tap. */
 const TREMOR = 4;
@@ -24,7 +24,7 @@ export function position(element, event) {
  *   `grab(at, event)` may give a tool, `{ move(at, event), up(at, event), cancel() }`, which takes the drag that begins;
  *   `key(event)` is true when it has used another key
  */
-export function hands(over, view, on) {
+export function gestures(over, view, on) {
   const pointers = new Map();
   let dragged = false, spread = 0, held = null;
   const apart = () => { const [a, b] = [...pointers.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };

@@ -27,7 +27,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 ///
 /// # Errors
 /// None: errors become responses here.
-pub async fn frame(
+pub async fn respond(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -48,7 +48,7 @@ pub async fn frame(
 
     let https = response.request().connection_info().scheme() == "https";
     let fresh = match known_visitor(response.request()) {
-        Some(visitor) => visitor.fresh_cookie(Site::of(response.request())?),
+        Some(visitor) => visitor.fresh_cookie(Site::from_request(response.request())?),
         None => None,
     };
     if let Some(cookie) = fresh

@@ -9,26 +9,26 @@ use field::slice::Window;
 use serde_json::{Map as Object, Value, json};
 use workflow::FileType;
 
-use crate::base::{BASINS, Live, layer_variable};
+use crate::base::{BASINS, EditedSlabs, layer_variable};
 use crate::editor::{Editor, layer_name, layer_title};
 use crate::error::Error;
 use crate::plane::{MapChange, as_window, told};
-use crate::protocol::{self, Ask, View};
+use crate::protocol::{self, Query, View};
 use crate::work::{Work, counts};
 
 /// Larger changes are not sent cell by cell: the page asks for the maps again.
-const MOST_CHANGED: usize = 1 << 18;
+const MAX_CHANGED: usize = 1 << 18;
 /// Items of a list at most.
-const MOST_LISTED: usize = 1000;
+const MAX_LISTED: usize = 1000;
 /// Bins of a histogram at most.
-const MOST_BINS: usize = 1024;
+const MAX_BINS: usize = 1024;
 
 /// The mean radius of the earth, m: as the river routing has it.
 const EARTH_RADIUS_M: f64 = 6_371_000.0;
 
 /// An answer to a page.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum QueryResult {
     Done(Object<String, Value>),
     Binary(Container),
 }
@@ -120,38 +120,40 @@ impl Work {
     ///
     /// # Errors
     /// Requests that cannot be meant.
-    pub(crate) fn ask(&mut self, ask: Ask) -> Result<Answer, Error> {
+    pub(crate) fn ask(&mut self, ask: Query) -> Result<QueryResult, Error> {
         Ok(match ask {
-            Ask::View(view) => Answer::Binary(self.view(&view)?),
-            Ask::Mesh { level } => Answer::Binary(self.mesh(level)?),
-            Ask::Cell { cell, at } => Answer::Done(self.cell(cell, &at)?),
-            Ask::Select { selection, filter, at } => {
+            Query::View(view) => QueryResult::Binary(self.view(&view)?),
+            Query::Mesh { level } => QueryResult::Binary(self.mesh(level)?),
+            Query::Cell { cell, at } => QueryResult::Done(self.cell(cell, &at)?),
+            Query::Select { selection, filter, at } => {
                 let mut action = Action::new(boundary::edit::Operation::MatchTwins {}, selection);
                 action.filter = filter;
-                Answer::Binary(self.select(&action, &at)?)
+                QueryResult::Binary(self.select(&action, &at)?)
             }
-            Ask::Preview { mut action, at, copy } => {
+            Query::Preview { mut action, at, copy } => {
                 if let Some(from) = &copy {
                     self.fill_in(&mut action, &at, from)?;
                 }
-                Answer::Binary(self.preview(&action, &at)?)
+                QueryResult::Binary(self.preview(&action, &at)?)
             }
-            Ask::Histogram { bins, selection, filter, at } => {
+            Query::Histogram { bins, selection, filter, at } => {
                 let mut action = Action::new(boundary::edit::Operation::MatchTwins {}, selection);
                 action.filter = filter;
-                Answer::Done(self.histogram(bins, &action, &at)?)
+                QueryResult::Done(self.histogram(bins, &action, &at)?)
             }
-            Ask::List { map, at } => Answer::Done(self.list(&map, &at)?),
-            Ask::Fitness { at } => Answer::Done(self.fitness(&at)?),
-            Ask::Recipe { at } => Answer::Done(object(json!({ "recipe": self.recipe(at.as_deref())? }))),
-            Ask::Sources => Answer::Done(self.sources()?),
+            Query::List { map, at } => QueryResult::Done(self.list(&map, &at)?),
+            Query::Fitness { at } => QueryResult::Done(self.fitness(&at)?),
+            Query::Recipe { at } => {
+                QueryResult::Done(object(json!({ "recipe": self.recipe(at.as_deref())? })))
+            }
+            Query::Sources => QueryResult::Done(self.sources()?),
             // These two belong to the connection.
-            Ask::Consequences { .. } | Ask::Ping => Answer::Done(Object::new()),
+            Query::Consequences { .. } | Query::Ping => QueryResult::Done(Object::new()),
         })
     }
 
-    fn live(&self) -> Live<'_> {
-        Live { base: &self.base, planes: &self.planes }
+    fn live(&self) -> EditedSlabs<'_> {
+        EditedSlabs { base: &self.base, planes: &self.planes }
     }
 
     fn view(&mut self, view: &View) -> Result<Container, Error> {
@@ -315,8 +317,8 @@ impl Work {
         action: &Action,
         at: &[usize],
     ) -> Result<Object<String, Value>, Error> {
-        if !(1..=MOST_BINS).contains(&bins) {
-            return Err(Error::Invalid(format!("{bins} bins: use 1 to {MOST_BINS}.")));
+        if !(1..=MAX_BINS).contains(&bins) {
+            return Err(Error::Invalid(format!("{bins} bins: use 1 to {MAX_BINS}.")));
         }
         let plane = self.plane(at)?;
         let (map, values) = (plane.document.map(), plane.document.values());
@@ -368,7 +370,7 @@ impl Work {
         found.sort_by_key(|&(_, cells, _)| std::cmp::Reverse(cells));
         let items: Vec<Value> = found
             .into_iter()
-            .take(MOST_LISTED)
+            .take(MAX_LISTED)
             .map(|(number, cells, first)| {
                 let (row, column) = map.position(first);
                 let place = map.lon_lat(first);
@@ -424,12 +426,12 @@ impl Work {
 /// Adds what is different on the maps.
 pub(crate) fn with_changes(mut container: Container, maps: &[MapChange], map: &Map) -> Container {
     let described = maps.iter().map(|change| {
-        let whole = change.cells.len() > MOST_CHANGED;
+        let whole = change.cells.len() > MAX_CHANGED;
         let bounds = bounds(&change.cells, map);
         json!({ "map": change.map, "cells": change.cells.len(), "bounds": bounds, "whole": whole })
     });
     container.set("maps", described.collect::<Value>());
-    for change in maps.iter().filter(|change| change.cells.len() <= MOST_CHANGED) {
+    for change in maps.iter().filter(|change| change.cells.len() <= MAX_CHANGED) {
         container.push_u32(&format!("{}.cells", change.map), &change.cells);
         // One row.
         let width = change.values.len();
