@@ -16,6 +16,20 @@ run *args:
 check:
     scripts/check
 
+# What one runs after an edit: format, lints and unit tests.
+quick:
+    cargo fmt --check
+    cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+    cargo test --locked --workspace --all-features --lib
+
+# The tests of a crate: `just crate dataset`.
+crate name *args:
+    cargo test --locked --all-features -p {{name}} {{args}}
+
+# The tests on a Docker engine: `just engine`, or one: `just engine restarts`.
+engine *args:
+    scripts/test --test engine {{args}}
+
 # Every check and every test, as CI runs them.
 test *args:
     scripts/test {{args}}
