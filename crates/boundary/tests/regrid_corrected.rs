@@ -571,6 +571,11 @@ fn numbers_beyond_measure_beside_ordinary_ones_are_found() {
             numbers.mapv_inplace(|height| if height < -3000.0 { 1e20 } else { height });
         });
         assert!(codes(&regrid(&filled, &parameters)).contains(&"regrid-beyond-measure"), "{release}");
+        edit(&mut filled, "topo", |topo| {
+            let Values::F64(numbers) = &mut topo.values else { return };
+            numbers.mapv_inplace(|height| if height == 1e20 { -9999.0 } else { height });
+        });
+        assert!(codes(&regrid(&filled, &parameters)).contains(&"marker-undeclared"), "{release}");
         // Joules are many.
         edit(&mut filled, "topo", |topo| {
             topo.values = Values::F64(ArrayD::from_elem(IxDyn(&[36, 72]), 3e20))

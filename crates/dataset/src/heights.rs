@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use ndarray::ArrayD;
 
-use crate::{Attributes, DataType, Finding, Variable};
+use crate::{Attributes, Finding, Variable};
 
 /// Standard acceleration of gravity, m/s2 (3rd General Conference on Weights and Measures, 1901).
 pub const GRAVITY_M_S2: f64 = 9.806_65;
@@ -27,13 +27,6 @@ pub const DEEPEST_OF_EARTH_M: f64 = 12_000.0;
 
 /// The same, and the highest mountain is 8.8 km high.
 const OF_THE_EARTH_M: (f64, f64) = (-DEEPEST_OF_EARTH_M, 9500.0);
-
-/// Numbers that programs write where there is no value.
-const CUSTOMARY_MARKERS: [f64; 10] =
-    [-999.0, 999.0, -9999.0, 9999.0, -99_999.0, 99_999.0, -32_768.0, -32_767.0, 32_767.0, 65_535.0];
-
-/// One of these is a marker where it is the outermost of all values and the next one is so far from it, m.
-const MARKER_DISTANCE_M: f64 = 500.0;
 
 /// Heights of the Earth in kilometres are within this.
 const OF_THE_EARTH_KM: f64 = 12.0;
@@ -342,8 +335,10 @@ impl Heights {
         }
         let direction =
             Direction::detect(&name, &variable.attributes, overrides, || values_m.iter().copied());
-        let plausibility = plausibility(variable, &values_m, direction.positive, overrides);
-        findings.extend(plausibility);
+        // A marker that was taken for a height is beyond the Earth for no other reason.
+        if !findings.iter().any(|finding| finding.code == "marker-undeclared") {
+            findings.extend(plausibility(variable, &values_m, direction.positive, overrides));
+        }
         Ok(Self { name, values_m, direction, findings })
     }
 
@@ -551,11 +546,6 @@ fn plausibility(
         );
         return Some(Finding::warning("heights-beyond-earth", text));
     }
-    if let Some(finding) =
-        [least, most].into_iter().find_map(|end| undeclared_marker(variable, values_m, end))
-    {
-        return Some(finding);
-    }
     let (floor, ceiling) = OF_THE_EARTH_M;
     if low >= floor && high <= ceiling {
         return None;
@@ -575,39 +565,6 @@ fn plausibility(
         "'{name}' reaches from {low} to {high} m, beyond the deepest and the highest of the Earth{guess}"
     );
     Some(Finding::warning("heights-beyond-earth", text))
-}
-
-/// What to say where the outermost value is a number that customarily marks missing ones, far from all others.
-fn undeclared_marker(variable: &Variable, values_m: &ArrayD<f64>, end: f64) -> Option<Finding> {
-    if !CUSTOMARY_MARKERS.contains(&end) {
-        return None;
-    }
-    let mut count = 0_usize;
-    let mut nearest = f64::INFINITY;
-    for &value in values_m {
-        if value == end {
-            count += 1;
-        } else if value.is_finite() {
-            nearest = nearest.min((value - end).abs());
-        }
-    }
-    if nearest < MARKER_DISTANCE_M || nearest.is_infinite() {
-        return None;
-    }
-    let name = &variable.name;
-    let kind = match variable.values.data_type() {
-        DataType::F32 => "f",
-        DataType::I16 => "s",
-        DataType::I32 => "i",
-        _ => "d",
-    };
-    let text = format!(
-        "'{name}' is exactly {end} in {count} of {} cells, {nearest} m away from the next value: this looks like a mark of missing \
-         values that the file does not declare, and was taken as a height. If it is one, declare it: \
-         ncatted -a _FillValue,{name},o,{kind},{end} FILE",
-        values_m.len()
-    );
-    Some(Finding::warning("marker-undeclared", text))
 }
 
 #[cfg(test)]

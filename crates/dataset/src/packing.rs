@@ -12,6 +12,14 @@ use crate::{AttributeValue, Attributes, DataType, Finding, Values, Variable, Var
 /// whatever the types of the values and of the attribute are.
 pub const BEYOND_MEASURE: f64 = 1e15;
 
+/// Numbers that programs write where there is no value.
+const CUSTOMARY_MARKERS: [f64; 10] =
+    [-999.0, 999.0, -9999.0, 9999.0, -99_999.0, 99_999.0, -32_768.0, -32_767.0, 32_767.0, 65_535.0];
+
+/// One of these is taken to be a marker where it is the outermost of all numbers and the next one is so far from it: a map of
+/// heights in metres has no such gap.
+const MARKER_DISTANCE: f64 = 500.0;
+
 /// What the NetCDF library leaves in floating-point cells that were never written (`NC_FILL_FLOAT`, `NC_FILL_DOUBLE`).
 const DEFAULT_FILL: f64 = 9.969_209_968_386_869e36;
 
@@ -42,6 +50,8 @@ pub struct Packing {
     problems: Vec<PackingProblem>,
     /// Attributes that mark missing values by another name than the standard ones.
     customary: Vec<String>,
+    /// The type of the numbers, as the program ncatted calls it.
+    type_letter: char,
 }
 
 /// Why a stored number is no value.
@@ -107,6 +117,16 @@ fn is_customary_marker(name: &str) -> bool {
     let words =
         ["fillvalue", "missingvalue", "missingvalues", "missingdata", "nodata", "nodatavalue", "nodataval"];
     !["_FillValue", "missing_value"].contains(&name) && words.contains(&plain.to_ascii_lowercase().as_str())
+}
+
+/// The letter of a type in the arguments of ncatted.
+fn letter(data_type: DataType) -> char {
+    match data_type {
+        DataType::F32 => 'f',
+        DataType::I16 => 's',
+        DataType::I32 => 'i',
+        _ => 'd',
+    }
 }
 
 /// The default fill value of a type (`netcdf.h`); bytes have none: each of their values may be meant.
@@ -209,24 +229,72 @@ impl AttributeReader<'_> {
     }
 }
 
-/// The cells of a variable that are missing though no marker says so: a large one is counted part by part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The smallest number of those that were added, how often it is there, and the next one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Smallest {
+    number: f64,
+    count: usize,
+    next: f64,
+}
+
+impl Default for Smallest {
+    fn default() -> Self {
+        Self { number: f64::INFINITY, count: 0, next: f64::INFINITY }
+    }
+}
+
+impl Smallest {
+    #[inline]
+    fn add(&mut self, number: f64) {
+        if number.is_nan() || number > self.next {
+            return;
+        }
+        if number < self.number {
+            *self = Self { number, count: 1, next: self.number };
+        } else if number == self.number {
+            self.count += 1;
+        } else {
+            self.next = number;
+        }
+    }
+}
+
+/// The cells of a variable that are missing, or may be, though no marker says so: a large one is counted part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct GapCounts {
     cells: usize,
     unwritten: usize,
     outside: usize,
+    smallest: Smallest,
+    /// Of the numbers with their signs changed.
+    largest: Smallest,
 }
 
 impl GapCounts {
-    /// Counts one more cell.
+    /// Counts one more cell that holds a number: why it is no value, if it is none.
     #[inline]
-    pub fn add(&mut self, gap: Option<Gap>) {
+    pub fn add(&mut self, number: f64, gap: Option<Gap>) {
         self.cells += 1;
         match gap {
             Some(Gap::Default) => self.unwritten += 1,
             Some(Gap::OutOfRange) => self.outside += 1,
-            Some(Gap::Declared) | None => {}
+            Some(Gap::Declared) => {}
+            None => {
+                self.smallest.add(number);
+                self.largest.add(-number);
+            }
         }
+    }
+
+    /// An outermost number that customarily marks missing values, far from all others: the number, how often it is there, and
+    /// the distance.
+    fn undeclared_marker(&self) -> Option<(f64, usize, f64)> {
+        [(self.smallest, 1.0), (self.largest, -1.0)].into_iter().find_map(|(end, sign)| {
+            let (number, distance) = (sign * end.number, end.next - end.number);
+            let found =
+                CUSTOMARY_MARKERS.contains(&number) && distance >= MARKER_DISTANCE && distance.is_finite();
+            found.then_some((number, end.count, distance))
+        })
     }
 }
 
@@ -468,7 +536,7 @@ impl Packing {
     pub fn findings(&self, name: &str, stored: &Values) -> Vec<Finding> {
         let mut counts = GapCounts::default();
         if self.has_unmarked_gaps() {
-            stored.for_each_number(|number| counts.add(self.gap(number)));
+            stored.for_each_number(|number| counts.add(number, self.gap(number)));
         }
         self.findings_of_counts(name, &counts)
     }
@@ -497,7 +565,18 @@ impl Packing {
                 ),
             ));
         }
-        let GapCounts { cells, unwritten, outside } = *counts;
+        let GapCounts { cells, unwritten, outside, .. } = *counts;
+        if let Some((marker, count, distance)) = counts.undeclared_marker() {
+            findings.push(Finding::warning(
+                "marker-undeclared",
+                format!(
+                    "'{name}' is exactly {marker} in {count} of {cells} cells, and the next number is {distance} away: this looks like a \
+                     marker of missing values that the file does not declare, and was taken as a value. If it is one, declare it: \
+                     ncatted -a _FillValue,{name},o,{},{marker} FILE",
+                    self.type_letter
+                ),
+            ));
+        }
         if unwritten > 0 {
             let fill = self.default_fill.unwrap_or(DEFAULT_FILL);
             let fill = if fill > 1e30 { format!("{fill:.5e}") } else { fill.to_string() };

@@ -43,7 +43,7 @@ impl<'a> Ledger<'a> {
         let (mut row, mut column) = (first, 0);
         slab.for_each_number(|number| {
             if !self.counted[row] {
-                self.counts.add(self.packing.gap(number));
+                self.counts.add(number, self.packing.gap(number));
             }
             column += 1;
             if column == self.across {

@@ -111,9 +111,13 @@ pub enum Error {
     },
     /// Some cells have no height.
     #[error(
-        "{count} of {cells} cells of variable '{name}' have no value, the first at latitude {lat}, longitude {lon}: \
-         regrid the original file with the release 'corrected', which leaves no gaps along the edges of a global map, or fill \
-         them, and run routing again{causes}"
+        "{count} of {cells} cells of variable '{name}' have no value, the first at latitude {lat}, longitude {lon}: {}, and run \
+         routing again{causes}",
+        if *at_edges {
+            "regrid the original file with the release 'corrected', which leaves no gaps along the edges of a global map"
+        } else {
+            "give them a height, on the map of internal oceans, in the file, or with the option --fill-missing of climsim pipeline"
+        }
     )]
     Missing {
         /// The variable.
@@ -126,6 +130,8 @@ pub enum Error {
         lat: f64,
         /// Longitude of the first, degrees.
         lon: f64,
+        /// True if all of them are along the edges of the map, as an interpolation without poles and date line leaves them.
+        at_edges: bool,
         /// Why cells that no marker marks are missing, to follow the sentence; empty without any.
         causes: String,
     },

@@ -4,7 +4,7 @@ use dataset::axes::{self, Axes, Axis};
 use dataset::cf::{self, CoordinateQuery, CoordinatesError, GridKind, Role};
 use dataset::heights::{Heights, IMPLAUSIBLE_M};
 use dataset::{Dataset, Variable};
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, s};
 
 use super::{Error, Parameters};
 use crate::Finding;
@@ -104,7 +104,11 @@ fn check_values(
         let noticed = ["default-fill-values", "outside-valid-range"];
         let causes = findings.iter().filter(|finding| noticed.contains(&finding.code));
         let causes = causes.map(|finding| format!("; {}", finding.message)).collect();
-        return Err(Error::Missing { name: name.to_owned(), count, cells: map.len(), lat, lon, causes });
+        let (rows, columns) = map.dim();
+        let inside = s![1..rows.saturating_sub(1).max(1), 1..columns.saturating_sub(1).max(1)];
+        let at_edges = !map.slice(inside).iter().any(|height| height.is_nan());
+        let name = name.to_owned();
+        return Err(Error::Missing { name, count, cells: map.len(), lat, lon, at_edges, causes });
     }
     if let Some((first, &height)) = map.indexed_iter().find(|(_, h)| h.abs() > IMPLAUSIBLE_M) {
         let (lat, lon) = position(first);
@@ -425,7 +429,12 @@ mod tests {
         let nodes = file(&[-90.0, -45.0, 0.0, 45.0, 90.0], &LON, height);
         assert!(matches!(refused(&nodes), Error::NotGlobal { axis: "latitude", count: 5, .. }));
         let nan = file(&LAT, &LON, |lat, lon| if lat == 0.0 && lon > 0.0 { f64::NAN } else { 1.0 });
-        assert!(matches!(refused(&nan), Error::Missing { count: 2, cells: 12, lat: 0.0, lon: 45.0, .. }));
+        assert!(matches!(
+            refused(&nan),
+            Error::Missing { count: 2, cells: 12, lat: 0.0, lon: 45.0, at_edges: false, .. }
+        ));
+        let rim = file(&LAT, &LON, |lat, _| if lat == LAT[0] { f64::NAN } else { 1.0 });
+        assert!(matches!(refused(&rim), Error::Missing { count: 4, at_edges: true, .. }));
         let fill = file(&LAT, &LON, |_, _| -1e34);
         assert!(matches!(refused(&fill), Error::Implausible { .. }));
         let mut nameless = file(&LAT, &LON, height);
