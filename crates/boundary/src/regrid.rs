@@ -46,7 +46,7 @@ use dataset::{AttributeValue, Attributes, Dataset, File, Header, Values, Variabl
 
 pub use error::Error;
 pub use method::{Coast, Method};
-pub use proposal::{Proposal, propose};
+pub use proposal::{Proposal, propose, propose_file};
 pub use target::{Limits, range, target_count};
 
 use crate::interpolate::{Axis, Beyond, Precision, Scheme};
@@ -133,10 +133,34 @@ pub fn run_file(file: &File, parameters: &Parameters, progress: &dyn Progress) -
     made.map(with_rounded)
 }
 
+/// As [`run_file`], of the variables of these names alone; the coordinates have to be among them.
+///
+/// # Errors
+/// As [`run_file`].
+pub fn run_part(
+    file: &File,
+    names: &[String],
+    parameters: &Parameters,
+    progress: &dyn Progress,
+) -> Result<Output, Error> {
+    let source = Source::Part(file, names);
+    let made = match parameters.release {
+        Release::Corrected => corrected::run(source, parameters, progress),
+        Release::R2021 | Release::R2023 => published(source, parameters, progress),
+    };
+    made.map(with_rounded)
+}
+
 /// Says what is rounded when the result is written.
 fn with_rounded(mut made: Output) -> Output {
     made.findings.extend(dataset::inexact(&made.dataset));
     made
+}
+
+/// The name of the bounds of a coordinate; empty without any.
+fn bounds_of<'a>(header: &'a Header, name: &str) -> &'a str {
+    let named = header.variable(name).and_then(|variable| variable.attributes.text("bounds"));
+    named.map(str::trim).unwrap_or_default()
 }
 
 /// Refuses steps that are none.
@@ -244,7 +268,7 @@ fn published(source: Source<'_>, parameters: &Parameters, progress: &dyn Progres
         let packing = variable.packing();
         let is_numbers = variable.data_type.is_numeric() && !is_boolean(&variable.attributes);
         let values = match (source, used.as_slice()) {
-            (Source::File(file), &[(x, columns), (y, rows)])
+            (Source::File(file) | Source::Part(file, _), &[(x, columns), (y, rows)])
                 if is_numbers && variable.len() > MAX_HELD_VALUES =>
             {
                 let bands = Bands::new(file, variable, &packing, (x, columns.len()), (y, rows.len()));

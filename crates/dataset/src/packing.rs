@@ -350,6 +350,7 @@ impl Packing {
             offset,
             problems: Vec::new(),
             customary,
+            type_letter: letter(data_type),
         };
         if data_type.is_numeric() {
             packing.limits = packing.limits(data_type, &mut reader, &as_stored);

@@ -12,8 +12,8 @@ use super::source::{Cells, Grid, Regular};
 use super::stream::{Bands, MAX_HELD_VALUES};
 use super::target::TargetAxis;
 use super::{
-    Coast, Error, Limits, Method, Parameters, beyond_measure, checked_steps, copied, is_boolean, is_date,
-    push, refuse_large, with_fill_value,
+    Coast, Error, Limits, Method, Parameters, beyond_measure, bounds_of, checked_steps, copied, is_boolean,
+    is_date, push, refuse_large, with_fill_value,
 };
 use crate::history::note_corrections;
 use crate::{Finding, Output, Progress};
@@ -29,11 +29,8 @@ pub(super) fn run(
     checked_steps(parameters)?;
     let header = source.header();
     let (longitude, latitude) = (&parameters.longitude, &parameters.latitude);
-    let bounds = |name: &str| {
-        let named = header.variable(name).and_then(|variable| variable.attributes.text("bounds"));
-        named.map(str::trim).unwrap_or_default()
-    };
-    let of_grid = source.some(&header, &[longitude, latitude, bounds(longitude), bounds(latitude)])?;
+    let names = [longitude, latitude, bounds_of(&header, longitude), bounds_of(&header, latitude)];
+    let of_grid = source.some(&header, &names)?;
     let grid = Grid::read(&of_grid, longitude, latitude)?;
     let mut findings = Vec::new();
     let layout = Layout::new(&grid, parameters, &mut findings)?;
@@ -460,7 +457,9 @@ impl Regridder<'_> {
                 let operators = self.operators.axes(regular, &self.targets, self.method);
                 let (lon, lat) = resampled(operators, found);
                 match (source, found) {
-                    (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
+                    (Source::File(file) | Source::Part(file, _), (Some(x), Some(y)))
+                        if variable.len() > MAX_HELD_VALUES =>
+                    {
                         let (lon, lat) = (lon.1, lat.1);
                         let bands = Bands::new(file, variable, &packing, (x, lon.len()), (y, lat.len()));
                         let (values, counts) = bands.resample(lat, lon, |values, lat, lon| {
@@ -533,7 +532,9 @@ impl Regridder<'_> {
                     Some(kernel::largest_share(&numbers(stored)?, lat, lon))
                 };
                 match (source, found) {
-                    (Source::File(file), (Some(x), Some(y))) if variable.len() > MAX_HELD_VALUES => {
+                    (Source::File(file) | Source::Part(file, _), (Some(x), Some(y)))
+                        if variable.len() > MAX_HELD_VALUES =>
+                    {
                         let (lon, lat) = (lon.1, lat.1);
                         let bands = Bands::new(file, variable, &packing, (x, lon.len()), (y, lat.len()));
                         bands.resample(lat, lon, share)?.0

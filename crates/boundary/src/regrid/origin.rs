@@ -11,6 +11,8 @@ use super::{Error, names};
 pub(super) enum Source<'a> {
     Memory(&'a Dataset),
     File(&'a File),
+    /// Of a file the variables of these names alone.
+    Part(&'a File, &'a [String]),
 }
 
 impl<'a> Source<'a> {
@@ -18,6 +20,11 @@ impl<'a> Source<'a> {
         match self {
             Self::Memory(dataset) => dataset.header(),
             Self::File(file) => file.header().clone(),
+            Self::Part(file, names) => {
+                let mut header = file.header().clone();
+                header.variables.retain(|variable| names.contains(&variable.name));
+                header
+            }
         }
     }
 
@@ -27,7 +34,7 @@ impl<'a> Source<'a> {
             Self::Memory(dataset) => dataset.variable(name).map(Cow::Borrowed).ok_or_else(|| {
                 Error::NoCoordinate { name: name.to_owned(), known: names(&dataset.header()) }
             }),
-            Self::File(file) => {
+            Self::File(file) | Self::Part(file, _) => {
                 file.read(name).map(Cow::Owned).map_err(|error| Error::Read { why: error.to_string() })
             }
         }

@@ -1,9 +1,10 @@
 //! What grid to regrid to, from the grid that there is.
 
-use dataset::Dataset;
+use dataset::{Dataset, File};
 
-use super::Error;
+use super::origin::Source;
 use super::source::{Cells, Grid, Regular};
+use super::{Error, bounds_of};
 
 /// Centres this far from where routing takes them to be, in cells, are there: coordinates in single precision.
 const EXACT_CELLS: f64 = 0.01;
@@ -34,6 +35,16 @@ pub fn propose(source: &Dataset, longitude: &str, latitude: &str) -> Result<Prop
         Grid::Regular(regular) => Ok(of_regular(&regular)),
         Grid::Cells(cells) => Ok(of_cells(&cells)),
     }
+}
+
+/// As [`propose`], of a file: no more than the coordinates is read.
+///
+/// # Errors
+/// As [`propose`].
+pub fn propose_file(file: &File, longitude: &str, latitude: &str) -> Result<Proposal, Error> {
+    let header = file.header();
+    let names = [longitude, latitude, bounds_of(header, longitude), bounds_of(header, latitude)];
+    propose(&*Source::File(file).some(header, &names)?, longitude, latitude)
 }
 
 fn of_cells(cells: &Cells) -> Proposal {

@@ -8,7 +8,7 @@ use boundary::Release;
 use boundary::regrid::{self, Parameters, Proposal};
 use coupling::{Options, Sources};
 use dataset::heights::{self, Direction, Overrides, Positive};
-use dataset::{Dataset, Values};
+use dataset::{Dataset, File, Header, Values};
 use grid::OceanGrid;
 
 use super::regrid::with_values;
@@ -57,25 +57,36 @@ pub(crate) fn run(arguments: &arguments::Pipeline) -> Result<()> {
 
 /// The topography as it is routed, and its name: on its own grid, or regridded.
 fn topography(arguments: &arguments::Pipeline) -> Result<(Dataset, String)> {
-    let mut source = files::read(&arguments.routing.input)?;
-    let topo_var = files::topography(&source.header(), arguments.routing.topo_var.as_deref(), "pipeline")?;
-    if let Some(height) = arguments.fill_missing {
+    let file = File::open(&arguments.routing.input)?;
+    let topo_var = files::topography(file.header(), arguments.routing.topo_var.as_deref(), "pipeline")?;
+    let filled = arguments.fill_missing.map(|height| -> Result<Dataset> {
+        let mut source = file.read_all()?;
         fill_missing(&mut source, &topo_var, height, &arguments.routing.heights.overrides())?;
-    }
-    let Some(step) = target(arguments, &source, &topo_var)? else {
+        Ok(source)
+    });
+    let filled = filled.transpose()?;
+    let Some(step) = target(arguments, &file, &topo_var)? else {
+        let source = filled.map_or_else(|| file.read_all(), Ok)?;
         ask_for_holes(&source, &topo_var)?;
         return Ok((source, topo_var));
     };
-    let (longitude, latitude) = files::coordinates(&source.header(), &arguments.routing.coordinates)?;
-    keep_map(&mut source, [&topo_var, &longitude, &latitude]);
+    let (longitude, latitude) = files::coordinates(file.header(), &arguments.routing.coordinates)?;
+    let names = map_names(file.header(), [&topo_var, &longitude, &latitude]);
     let parameters = Parameters {
         longitude_step_degrees: step,
         latitude_step_degrees: step,
         release: arguments.routing.release.release,
         ..with_values(Parameters::one_degree(&longitude, &latitude), &arguments.values)
     };
-    let made = regrid::run(&source, &parameters, &terminal::Line::new("regrid")).context("regridding")?;
-    drop(source);
+    let progress = terminal::Line::new("regrid");
+    let made = match filled {
+        Some(mut source) => {
+            source.variables.retain(|variable| names.contains(&variable.name));
+            regrid::run(&source, &parameters, &progress)
+        }
+        None => regrid::run_part(&file, &names, &parameters, &progress),
+    };
+    let made = made.context("regridding")?;
     // Holes are asked about below, in the words of this command.
     let said: Vec<_> = made.findings.into_iter().filter(|f| f.code != "regrid-empty-cells").collect();
     terminal::findings("regrid", &said);
@@ -85,9 +96,9 @@ fn topography(arguments: &arguments::Pipeline) -> Result<(Dataset, String)> {
 }
 
 /// The step to regrid to; `None` to route on the grid that there is.
-fn target(arguments: &arguments::Pipeline, source: &Dataset, topo_var: &str) -> Result<Option<f64>> {
+fn target(arguments: &arguments::Pipeline, file: &File, topo_var: &str) -> Result<Option<f64>> {
     // What is wrong with the name is said by the routing.
-    if arguments.no_regrid || source.variable(topo_var).is_none() {
+    if arguments.no_regrid || file.header().variable(topo_var).is_none() {
         return Ok(None);
     }
     if let Some(step) = arguments.resolution {
@@ -97,8 +108,8 @@ fn target(arguments: &arguments::Pipeline, source: &Dataset, topo_var: &str) -> 
     if arguments.routing.release.release != Release::Corrected {
         return Ok(None);
     }
-    let (longitude, latitude) = files::coordinates(&source.header(), &arguments.routing.coordinates)?;
-    let proposal = regrid::propose(source, &longitude, &latitude)?;
+    let (longitude, latitude) = files::coordinates(file.header(), &arguments.routing.coordinates)?;
+    let proposal = regrid::propose_file(file, &longitude, &latitude)?;
     let Proposal { columns, rows, spacing_degrees: (x, y), global, fits_routing, .. } = proposal;
     if !global {
         bail!(
@@ -118,15 +129,12 @@ fn target(arguments: &arguments::Pipeline, source: &Dataset, topo_var: &str) -> 
     Ok(Some(proposal.step_degrees))
 }
 
-/// Leaves the map and its coordinates with their bounds in the dataset.
-fn keep_map(source: &mut Dataset, names: [&String; 3]) {
-    let bounds: Vec<String> = source
-        .variables
-        .iter()
-        .filter(|v| names.contains(&&v.name))
-        .filter_map(|v| v.attributes.text("bounds").map(str::to_owned))
-        .collect();
-    source.variables.retain(|v| names.contains(&&v.name) || bounds.contains(&v.name));
+/// The names of the map, of its coordinates, and of their bounds.
+fn map_names(header: &Header, names: [&String; 3]) -> Vec<String> {
+    let own = header.variables.iter().filter(|variable| names.contains(&&variable.name));
+    let bounds =
+        own.filter_map(|variable| variable.attributes.text("bounds").map(|text| text.trim().to_owned()));
+    names.into_iter().cloned().chain(bounds).collect()
 }
 
 /// Gives the cells of a map that have no value a height, in the units and the direction of the file.
