@@ -54,6 +54,29 @@ fn sevens(document: &Document) -> (usize, [f64; 4]) {
 }
 
 #[test]
+fn a_recipe_in_other_units_is_refused() {
+    let in_units = |units: &str| {
+        let metres = halves(10.0, -180.0);
+        let map = metres.map().clone().with_units(Some(units.parse().unwrap()));
+        Document::new(map, metres.values().to_owned(), DataType::F64).unwrap()
+    };
+    let mut from = in_units("km");
+    from.apply(set(Selection::All)).unwrap();
+    let text = Recipe::new(&from, "topo", "").to_text();
+    assert!(text.contains("\"metres\": 1000.0") && text.contains("\"version\": 2"), "{text}");
+    let recipe = Recipe::parse(&text).unwrap();
+    assert_eq!(recipe.apply(&mut in_units("km")).unwrap()[0].fit, Fit::Yes);
+    let error = recipe.apply(&mut in_units("m")).unwrap_err();
+    assert!(matches!(error, Error::Units { recipe: 1000.0, map: 1.0 }), "{error}");
+    // One in metres is what it always was.
+    let mut from = in_units("m");
+    from.apply(set(Selection::All)).unwrap();
+    let text = Recipe::new(&from, "topo", "").to_text();
+    assert!(!text.contains("metres") && text.contains("\"version\": 1"), "{text}");
+    assert!(Recipe::parse(&text).unwrap().apply(&mut in_units("cm")).is_err());
+}
+
+#[test]
 fn places_are_the_same_on_finer_grids_and_in_other_longitudes() {
     // Columns 38 to 41 and rows 20 to 21 of 5 degrees: 10 E to 30 E, 10 N to 20 N.
     let columns = |low, high| {
@@ -149,8 +172,8 @@ fn other_texts_and_other_maps_are_refused() {
     let recipe = Recipe::new(&halves(10.0, 0.0), "topo", "nothing");
     let text = recipe.to_text();
     assert!(text.contains("\"format\": \"climsim edit recipe\"") && text.contains("\"version\": 1"));
-    let later = text.replace("\"version\": 1", "\"version\": 2, \"more\": 5");
-    assert!(matches!(Recipe::parse(&later), Err(Error::Version { found: 2 })));
+    let later = text.replace("\"version\": 1", "\"version\": 3, \"more\": 5");
+    assert!(matches!(Recipe::parse(&later), Err(Error::Version { found: 3 })));
     assert!(matches!(Recipe::parse("{}"), Err(Error::Format { .. })));
     assert!(matches!(Recipe::parse("[1"), Err(Error::Json(_))));
     assert!(matches!(Recipe::parse(&text.replace("\"title\"", "\"titel\"")), Err(Error::Json(_))));

@@ -15,8 +15,10 @@ use super::{Action, CopiedCell, Document, Line, Operation};
 
 /// What the first field of every recipe says.
 const FORMAT: &str = "climsim edit recipe";
-/// The version that is written; older ones are read.
-const VERSION: u32 = 1;
+/// The latest version; older ones are read.
+const VERSION: u32 = 2;
+/// The version of a recipe in metres, which earlier releases read too.
+const IN_METRES: u32 = 1;
 
 /// Why a text is no recipe, or a recipe not for a map.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,11 @@ pub enum Error {
     Version { found: u32 },
     #[error("the recipe is for {}, and this is {}", .recipe.described(), .map.described())]
     Meaning { recipe: Meaning, map: Meaning },
+    #[error(
+        "the numbers of the recipe are in units of {recipe} m, and those of this map in units of {map} m: convert one of the files, \
+         or set 'metres' in the recipe if it was made in other units than it says"
+    )]
+    Units { recipe: f64, map: f64 },
 }
 
 /// The edits of a document.
@@ -45,10 +52,21 @@ pub struct Recipe {
     pub variable: String,
     /// What its numbers mean.
     pub meaning: Meaning,
+    /// What the number 1 is of a height or depth, m. Absent where it is 1 m.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    metres: f64,
     /// The grid that it was made on.
     pub grid: Grid,
     /// The actions, in order.
     pub actions: Vec<Action>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(number: &f64) -> bool {
+    *number == one()
 }
 
 /// The grid that a recipe was made on.
@@ -101,12 +119,14 @@ impl Recipe {
     /// The recipe of the present values of a document.
     pub fn new(document: &Document, variable: &str, title: &str) -> Self {
         let map = document.map();
+        let metres = map.units().map_or(one(), |units| units.metres(1.0));
         Self {
             format: FORMAT.to_owned(),
-            version: VERSION,
+            version: if is_one(&metres) { IN_METRES } else { VERSION },
             title: title.to_owned(),
             variable: variable.to_owned(),
             meaning: map.meaning(),
+            metres,
             grid: Grid::from_map(map),
             actions: document.actions().into_iter().map(|action| located(action, map)).collect(),
         }
@@ -143,11 +163,15 @@ impl Recipe {
     /// Applies the recipe to a document, on top of what was done there, and says of each action how well it fits.
     ///
     /// # Errors
-    /// [`Error::Meaning`]: a recipe for a topography says nothing about a bathymetry.
+    /// [`Error::Meaning`]: a recipe for a topography says nothing about a bathymetry. [`Error::Units`]: its numbers are others here.
     pub fn apply(&self, document: &mut Document) -> Result<Vec<Report>, Error> {
         let meaning = document.map().meaning();
         if meaning != self.meaning {
             return Err(Error::Meaning { recipe: self.meaning, map: meaning });
+        }
+        let metres = document.map().units().map(|units| units.metres(1.0));
+        if let Some(map) = metres.filter(|metres| *metres != self.metres) {
+            return Err(Error::Units { recipe: self.metres, map });
         }
         let same_grid = self.grid == Grid::from_map(document.map());
         let reports = self.actions.iter().enumerate().map(|(number, action)| {
